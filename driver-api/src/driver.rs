@@ -1,0 +1,262 @@
+//! The traits that a driver's author implements, one per interface; `export_driver!` makes the tables.
+
+use crate::error::Result;
+use crate::host::Host;
+use crate::lock::level::{Unlocked, Update};
+use crate::lock::token::Cx;
+use crate::types::domain::DomainBrief;
+use crate::types::filter::{BindingBrief, FilterBrief, PortRequest};
+use crate::types::guest::{ConsoleRef, GuestEvent, GuestId};
+use crate::types::node::NodeInfo;
+use crate::types::uuid::Uuid;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Who a driver is; read before anything of it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct DriverInfo {
+    /// The driver's name: also the URI scheme of a virt driver (`uml` serves `uml:///system`).
+    pub name: &'static str,
+    /// The name that `virConnectGetType` gives.
+    pub title: &'static str,
+    /// The driver's own version.
+    pub version: &'static str,
+    /// The host services without which it can not work (`spawn/1`).
+    pub needs: &'static [&'static str],
+}
+
+/// Where a driver may keep things; all folders exist and belong to the driver alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Definitions: survive everything.
+    pub conf_dir: PathBuf,
+    /// State that survives a reboot of the machine (leases, generated ids).
+    pub state_dir: PathBuf,
+    /// Run-time state: gone after a reboot of the machine.
+    pub run_dir: PathBuf,
+    /// Logs of guests.
+    pub log_dir: PathBuf,
+    /// Whether the host runs as the system's host (root) or as a user's own.
+    pub privileged: bool,
+    /// The driver's own part of `lockstep.toml`, as `key = value` pairs in text form.
+    pub options: Vec<(String, String)>,
+}
+
+/// `driver.core/1`: birth and death of every driver.
+///
+/// Threads: every method of every trait may be called from any thread, several at once.
+pub trait Driver: Send + Sync + Sized + 'static {
+    /// Who this is.
+    const INFO: DriverInfo;
+
+    /// Makes the driver. Opens nothing that another process could see; called once.
+    ///
+    /// # Errors
+    /// Quarantines the driver with this reason.
+    fn open(host: Host, config: Config) -> Result<Self>;
+
+    /// Loads definitions and finds guests again that outlived the last host. Clients are not served yet.
+    ///
+    /// # Errors
+    /// Quarantines the driver with this reason; a single bad file must not be one.
+    fn bring_up(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()>;
+
+    /// Called once clients are served and every driver is up: the moment for autostart.
+    ///
+    /// # Errors
+    /// Logged; the driver stays in service.
+    fn autostart(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()>;
+
+    /// The host stops: join threads, leave guests running. Later calls fail cleanly.
+    ///
+    /// # Errors
+    /// Logged.
+    fn close(&self, within: Duration) -> Result<()>;
+}
+
+/// `virt.lifecycle/1`: domains.
+///
+/// Methods without a token read published snapshots: they take no lock and wait for nothing. Methods with a token may
+/// take locks through it. Unknown flag bits are refused with code 8.
+pub trait VirtDriver: Driver {
+    /// The `<guest>` elements of the capabilities document, as XML text.
+    ///
+    /// # Errors
+    /// Any; shown to the client.
+    fn capabilities(&self) -> Result<String>;
+
+    /// The version of what runs the guests: major * 1,000,000 + minor * 1,000 + micro.
+    ///
+    /// # Errors
+    /// 1 when it can not be told.
+    fn version(&self) -> Result<u64>;
+
+    /// Facts about the machine.
+    ///
+    /// # Errors
+    /// 38 when the kernel does not tell them.
+    fn node_info(&self) -> Result<NodeInfo>;
+
+    /// Every domain.
+    fn list(&self) -> Vec<DomainBrief>;
+
+    /// One domain by UUID, or `None`.
+    fn by_uuid(&self, uuid: Uuid) -> Option<DomainBrief>;
+
+    /// One domain by name, or `None`.
+    fn by_name(&self, name: &str) -> Option<DomainBrief>;
+
+    /// One active domain by id, or `None`.
+    fn by_id(&self, id: i32) -> Option<DomainBrief>;
+
+    /// Processor time used by all of the guest's processes, in nanoseconds; 0 when it does not run.
+    ///
+    /// # Errors
+    /// 42 when there is no such domain.
+    fn cpu_time(&self, uuid: Uuid) -> Result<u64>;
+
+    /// The definition as XML (`flags::XML_*`).
+    ///
+    /// # Errors
+    /// 42 when there is no such domain, 8 for unknown flags.
+    fn dump_xml(&self, uuid: Uuid, flags: u32) -> Result<String>;
+
+    /// Defines a persistent domain or replaces its definition (`flags::DEFINE_*`).
+    ///
+    /// # Errors
+    /// 27 and its kin for a bad document, 9 for a name or UUID that is taken.
+    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief>;
+
+    /// Makes and starts a transient domain (`flags::START_*`).
+    ///
+    /// # Errors
+    /// As `define` and `start`.
+    fn create(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief>;
+
+    /// Removes the persistent definition (`flags::UNDEFINE_*`).
+    ///
+    /// # Errors
+    /// 42, 55 for a transient domain, 8.
+    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()>;
+
+    /// Starts a defined domain; returns when the guest answers (`flags::START_*`).
+    ///
+    /// # Errors
+    /// 42, 55 when it runs or is being started already, and whatever kept it from booting with its last words.
+    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<DomainBrief>;
+
+    /// Asks the guest to shut down (`flags::SHUTDOWN_*`); does not wait for it.
+    ///
+    /// # Errors
+    /// 42, 55 when it does not run, 8.
+    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()>;
+
+    /// Asks the guest to reboot (`flags::SHUTDOWN_*`); it keeps its id.
+    ///
+    /// # Errors
+    /// As `shutdown`.
+    fn reboot(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()>;
+
+    /// Ends the guest (`flags::DESTROY_*`); nothing of it is left when this returns. Cancels a start that is under way.
+    ///
+    /// # Errors
+    /// 42, 55 when it does not run, 8.
+    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()>;
+
+    /// Stops the guest's processors.
+    ///
+    /// # Errors
+    /// 42, 55 when it does not run.
+    fn suspend(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()>;
+
+    /// Lets the guest's processors go on.
+    ///
+    /// # Errors
+    /// 42, 55 when it is not paused.
+    fn resume(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()>;
+
+    /// Sets whether the host starts the domain when it starts itself.
+    ///
+    /// # Errors
+    /// 42, 55 for a transient domain, 38 when it can not be stored.
+    fn set_autostart(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()>;
+
+    /// Something happened to a guest process that this driver ordered. Events of one guest come one at a time, in order.
+    fn guest_event(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, event: GuestEvent);
+
+    /// A filter changes: every port bound to a filter in `filters` is about to be rebuilt. The caller holds Update
+    /// exclusively; answers the devices of the driver's active domains that use one of them.
+    ///
+    /// # Errors
+    /// Any; the filter's definition fails and nothing is changed.
+    fn filtered_ports(&self, cx: &mut Cx<'_, Update>, filters: &[String]) -> Result<Vec<PortRequest>>;
+}
+
+/// `virt.console/1`: consoles of running domains.
+pub trait Console: VirtDriver {
+    /// The console that a client means: by alias, or the first one for `None` (`flags::CONSOLE_*` are the host's to obey).
+    ///
+    /// # Errors
+    /// 42, 55 when it does not run, 8 when there is no such console.
+    fn console(&self, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef>;
+}
+
+/// `nwfilter.define/1`: filter definitions.
+pub trait FilterDriver: Driver {
+    /// Every filter.
+    fn filters(&self) -> Vec<FilterBrief>;
+
+    /// The definition as XML.
+    ///
+    /// # Errors
+    /// 62 when there is no such filter.
+    fn filter_xml(&self, uuid: Uuid, flags: u32) -> Result<String>;
+
+    /// Defines a filter or replaces its definition, and rebuilds every port that uses it, all or nothing.
+    ///
+    /// # Errors
+    /// 27 and its kin for a bad document, 9 for a name or UUID that is taken, 63 when the kernel refuses the rules.
+    fn define_filter(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<FilterBrief>;
+
+    /// Removes a filter.
+    ///
+    /// # Errors
+    /// 62, 55 when a binding or another filter uses it.
+    fn undefine_filter(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()>;
+}
+
+/// `nwfilter.binding/1`: filters on ports.
+pub trait BindingDriver: FilterDriver {
+    /// Every binding.
+    fn bindings(&self) -> Vec<BindingBrief>;
+
+    /// The binding as XML.
+    ///
+    /// # Errors
+    /// 101 when the port has none.
+    fn binding_xml(&self, port: &str, flags: u32) -> Result<String>;
+
+    /// Binds a filter to a port that no domain of ours owns.
+    ///
+    /// # Errors
+    /// 27 for a bad document, 55 for a port that is bound, 62 for an unknown filter, 63 when the kernel refuses.
+    fn create_binding(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief>;
+
+    /// Removes a binding made by `create_binding`.
+    ///
+    /// # Errors
+    /// 101, 55 when a domain owns it.
+    fn delete_binding(&self, cx: &mut Cx<'_, Unlocked>, port: &str) -> Result<()>;
+
+    /// Filters a guest's port; the caller holds Update, so no definition changes meanwhile.
+    ///
+    /// # Errors
+    /// As `create_binding`; the port must then not be attached to anything.
+    fn attach_port(&self, cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()>;
+
+    /// Ends the filtering of a guest's port that is gone or about to go.
+    ///
+    /// # Errors
+    /// 101 when the port has no binding.
+    fn detach_port(&self, cx: &mut Cx<'_, Update>, port: &str) -> Result<()>;
+}

@@ -1,0 +1,1 @@
+//! The Lockstep host: plug-in loader, lock manager, wire protocol, guest supervisor and command line, one room each.

@@ -1,0 +1,1 @@
+//! The nwfilter driver: libvirt-style network filters on any tap or veth port.

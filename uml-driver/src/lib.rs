@@ -1,0 +1,1 @@
+//! The UML driver: User-Mode Linux guests as Lockstep domains.
