@@ -1,0 +1,130 @@
+//! Tiny guests: one image made once a build, and the domain documents that boot it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The kernel that Debian's `user-mode-linux` installs.
+pub const KERNEL: &str = "/usr/bin/linux.uml";
+
+/// The initrd that `tools/guest-image` makes, made once for each build folder.
+///
+/// # Panics
+/// When it can not be made.
+#[must_use]
+pub fn image() -> &'static Path {
+    static IMAGE: OnceLock<PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let image = crate::host::build_dir().join("tiny-guest.cpio.gz");
+        if !image.exists() {
+            // Cases run in parallel processes: each makes its own and the rename decides.
+            let own = image.with_extension(std::process::id().to_string());
+            let tool = repository().join("tools/guest-image");
+            let made = Command::new(tool).arg(&own).status().expect("tools/guest-image runs");
+            assert!(made.success(), "tools/guest-image failed");
+            std::fs::rename(&own, &image).expect("the image can be renamed");
+        }
+        image
+    })
+}
+
+/// The repository's top folder.
+///
+/// # Panics
+/// Never: the package lies in it.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package lies in the repository")
+}
+
+/// A domain document for the tiny guest, to be adjusted and printed.
+#[derive(Clone, Debug)]
+pub struct Document {
+    name: String,
+    script: Option<String>,
+    extra: String,
+    kernel: String,
+    top: String,
+}
+
+impl Document {
+    /// A guest that boots to a shell on its console.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            script: None,
+            extra: String::new(),
+            kernel: KERNEL.to_owned(),
+            top: String::new(),
+        }
+    }
+
+    /// The shell script that the guest runs at boot.
+    #[must_use]
+    pub fn running(mut self, script: &str) -> Self {
+        self.script = Some(script.to_owned());
+        self
+    }
+
+    /// Further elements inside `<devices>`.
+    #[must_use]
+    pub fn device(mut self, xml: &str) -> Self {
+        self.extra.push_str(xml);
+        self
+    }
+
+    /// Further elements inside `<domain>`.
+    #[must_use]
+    pub fn with(mut self, xml: &str) -> Self {
+        self.top.push_str(xml);
+        self
+    }
+
+    /// Another kernel.
+    #[must_use]
+    pub fn kernel(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.kernel);
+        self
+    }
+
+    /// The document as XML text.
+    #[must_use]
+    pub fn xml(&self) -> String {
+        let run = self
+            .script
+            .as_deref()
+            .map_or_else(String::new, |s| format!("guest.run={}", base64(s.as_bytes())));
+        format!(
+            "<domain type='uml'><name>{}</name><memory unit='MiB'>64</memory>{}\
+             <os><type>uml</type><kernel>{}</kernel><initrd>{}</initrd><cmdline>quiet {run}</cmdline></os>\
+             <devices><console type='pty'/>{}</devices></domain>",
+            self.name,
+            self.top,
+            self.kernel,
+            image().display(),
+            self.extra
+        )
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = u32::from(chunk[0]) << 16
+            | u32::from(chunk.get(1).copied().unwrap_or(0)) << 8
+            | u32::from(chunk.get(2).copied().unwrap_or(0));
+        for place in 0..4 {
+            let digit = usize::try_from(word >> (18 - 6 * place) & 63).unwrap_or(0);
+            text.push(if place <= chunk.len() {
+                char::from(DIGITS[digit])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! A running host under a private root: started, killed, started again, and gone at the end with all that it made.
+
+use crate::process;
+use crate::wait;
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The folder of the build that this test binary belongs to: the host and the drivers lie there.
+///
+/// # Panics
+/// When the test binary does not lie in a build folder.
+#[must_use]
+pub fn build_dir() -> PathBuf {
+    let me = std::env::current_exe().expect("the test knows its own path");
+    me.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_owned()
+}
+
+/// The host's binary.
+#[must_use]
+pub fn binary() -> PathBuf {
+    build_dir().join("lockstep")
+}
+
+/// A private root and the host that serves it.
+#[derive(Debug)]
+pub struct Host {
+    root: TempDir,
+    child: Option<Child>,
+    arguments: Vec<String>,
+}
+
+impl Host {
+    /// Starts a host with the drivers of this build and waits until it answers.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a host with further arguments for `lockstep serve`.
+    ///
+    /// # Panics
+    /// When it does not come up; its log is shown.
+    #[must_use]
+    pub fn start_with(arguments: &[&str]) -> Self {
+        // A short path: guests' sockets live below it and a socket's path may have 107 bytes.
+        let root = tempfile::Builder::new()
+            .prefix("ls")
+            .tempdir_in("/tmp")
+            .expect("a temporary folder");
+        let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        let mut host = Self {
+            root,
+            child: None,
+            arguments,
+        };
+        host.serve();
+        host
+    }
+
+    /// Starts the host again on the same root.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn serve(&mut self) {
+        assert!(self.child.is_none(), "the host runs already");
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("the log opens");
+        let mut command = Command::new(binary());
+        command
+            .arg("serve")
+            .arg("--root")
+            .arg(self.root())
+            .args(&self.arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a descriptor"))
+            .stderr(log);
+        // A group of its own, as a service manager gives it: a signal for the test's group is not for the host.
+        command.process_group(0);
+        let mut child = command.spawn().expect("the host starts");
+        wait::until("the host answers", || {
+            if let Some(status) = child.try_wait().expect("the host can be waited for") {
+                panic!("the host ended at once ({status}):\n{}", self.log());
+            }
+            std::os::unix::net::UnixStream::connect(self.socket()).ok()
+        });
+        self.child = Some(child);
+    }
+
+    /// The root folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The read-write socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.root().join("run/lockstep/libvirt-sock")
+    }
+
+    /// The read-only socket.
+    #[must_use]
+    pub fn read_only_socket(&self) -> PathBuf {
+        self.root().join("run/lockstep/libvirt-sock-ro")
+    }
+
+    /// The URI that stock clients open.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("uml+unix:///system?socket={}", self.socket().display())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.root().join("host.log")
+    }
+
+    /// What the host has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The host's pid.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().expect("the host runs").id()).expect("a pid fits")
+    }
+
+    /// Kills the host as a crash would (SIGKILL) and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the host runs");
+        child.kill().expect("the host can be killed");
+        child.wait().expect("the host can be waited for");
+    }
+
+    /// Asks the host to stop (SIGTERM) and waits; guests go on.
+    ///
+    /// # Panics
+    /// When it does not run or ends with a failure.
+    pub fn stop(&mut self) {
+        process::signal(self.pid(), Signal::TERM);
+        let status = self
+            .child
+            .take()
+            .expect("the host runs")
+            .wait()
+            .expect("the host can be waited for");
+        assert!(status.success(), "the host ended with {status}:\n{}", self.log());
+    }
+
+    /// The console log of a guest, rotated parts first.
+    #[must_use]
+    pub fn console_log(&self, name: &str) -> String {
+        let dir = self.root().join("var/log/lockstep/uml");
+        let mut text = Vec::new();
+        for suffix in [".log.2", ".log.1", ".log"] {
+            text.extend(fs::read(dir.join(format!("{name}{suffix}"))).unwrap_or_default());
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The supervisors of this root that live.
+    #[must_use]
+    pub fn supervisors(&self) -> Vec<process::Process> {
+        let me = i32::try_from(std::process::id()).expect("a pid fits");
+        process::descendants(me)
+            .into_iter()
+            .filter(|p| p.command.contains("__supervise"))
+            .collect()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- host log\n{}", self.log());
+        }
+        if let Some(mut child) = self.child.take() {
+            process::signal(i32::try_from(child.id()).unwrap_or(0), Signal::TERM);
+            let _status = child.wait();
+        }
+    }
+}

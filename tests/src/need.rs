@@ -1,0 +1,43 @@
+//! What a case needs of the machine, and how its absence is told.
+
+use std::path::Path;
+
+/// Something that not every machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Root, as the system's host has it.
+    Root,
+    /// `linux.uml`, from the package `user-mode-linux`.
+    Uml,
+    /// `virsh`, from `libvirt-clients`.
+    Virsh,
+    /// The Python binding, from `python3-libvirt`.
+    PythonLibvirt,
+    /// `virt-install`, from `virtinst`.
+    VirtInstall,
+}
+
+impl Need {
+    /// Why the need is not met, or `None` when it is.
+    #[must_use]
+    pub fn missing(self) -> Option<&'static str> {
+        let met = match self {
+            Self::Root => rustix::process::geteuid().is_root(),
+            Self::Uml => on_path("linux.uml"),
+            Self::Virsh => on_path("virsh"),
+            Self::PythonLibvirt => Path::new("/usr/lib/python3/dist-packages/libvirt.py").exists(),
+            Self::VirtInstall => on_path("virt-install"),
+        };
+        (!met).then_some(match self {
+            Self::Root => "not root",
+            Self::Uml => "no linux.uml",
+            Self::Virsh => "no virsh",
+            Self::PythonLibvirt => "no python3-libvirt",
+            Self::VirtInstall => "no virt-install",
+        })
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).exists()))
+}
