@@ -1,1 +1,4 @@
 //! The Lockstep host: plug-in loader, lock manager, wire protocol, guest supervisor and command line, one room each.
+
+pub mod config;
+pub mod paths;
