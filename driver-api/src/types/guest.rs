@@ -57,9 +57,13 @@ pub struct VisibleFile {
 pub struct Started {
     /// Its name from now on.
     pub guest: u64,
+    /// The domain it was started for ([`GuestSpec::domain`]): tells a driver that lost its own notes whose guest it is.
+    pub domain: Uuid,
     /// The guest's first process as the host counts it.
     pub pid: u32,
-    /// Its private run folder as the host sees it: monitor sockets of the guest live here.
+    /// Its private run folder as the host sees it: monitor sockets of the guest live here. The guest finds it as
+    /// `@RUN@`, as its working folder, and under this same path, so that a socket address bound here means the same on
+    /// both sides. What lies in it was made by the guest: never follow a symbolic link there.
     pub run_dir: PathBuf,
     /// One entry per console: the pty's path, or empty.
     pub ptys: Vec<String>,
