@@ -1,1 +1,4 @@
 //! The UML driver: User-Mode Linux guests as Lockstep domains.
+
+pub mod mconsole;
+mod sys;

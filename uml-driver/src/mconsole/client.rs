@@ -1,0 +1,251 @@
+//! The mconsole client: one fixed command, one bounded answer, from the very process that is meant.
+
+use super::packet::{self, Answer, Assembly, BadPacket, MAX_DATAGRAM};
+use crate::sys;
+use driver_api::error::{Code, Error, Origin};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat, unlinkat};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, bind, connect, recvmsg, send, socket_with, sockopt,
+};
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a guest kernel may take for an answer; measured answers take 0.1 to 60 ms.
+pub const DEADLINE: Duration = Duration::from_millis(1500);
+
+/// The commands that are ever sent. There is none with text from outside: the kernel matches by prefix.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Which kernel is it; harmless, allowed in every state.
+    Version,
+    /// Stops the guest's processor.
+    Stop,
+    /// Lets it go on.
+    Go,
+    /// Presses ctrl-alt-del: the guest's init decides what that means.
+    CtrlAltDel,
+    /// Ends the kernel at once, as a switched-off machine.
+    Halt,
+}
+
+impl Command {
+    /// Every command, for tables and tests.
+    pub const ALL: [Self; 5] = [Self::Version, Self::Stop, Self::Go, Self::CtrlAltDel, Self::Halt];
+
+    /// The text that is sent.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Stop => "stop",
+            Self::Go => "go",
+            Self::CtrlAltDel => "cad",
+            Self::Halt => "halt",
+        }
+    }
+
+    /// Whether a stopped kernel survives it: others were seen to hang or abort it.
+    #[must_use]
+    pub const fn is_safe_while_stopped(self) -> bool {
+        matches!(self, Self::Version | Self::Go)
+    }
+}
+
+/// Why a command got no good answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// There is no socket, or nobody behind it: the kernel is not there (any more).
+    Gone(io::Error),
+    /// The socket could not be used for another reason.
+    Io(io::Error),
+    /// Ten commands wait unread already: the kernel is frozen.
+    Full,
+    /// No whole answer came in time.
+    Silent(Duration),
+    /// The kernel refused, with its error number and its words.
+    Refused(i32, String),
+    /// The answer made no sense.
+    Nonsense(BadPacket),
+    /// The answer came from another process than the guest's first.
+    Stranger(i32),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone(cause) => write!(f, "the guest kernel's console socket is gone: {cause}"),
+            Self::Io(cause) => write!(f, "the guest kernel's console socket failed: {cause}"),
+            Self::Full => f.write_str("the guest kernel does not read its console: it is frozen"),
+            Self::Silent(after) => write!(f, "the guest kernel did not answer within {} ms", after.as_millis()),
+            Self::Refused(code, text) => write!(f, "the guest kernel refused: '{text}' ({code})"),
+            Self::Nonsense(packet) => write!(f, "the guest kernel's answer makes no sense: {packet}"),
+            Self::Stranger(pid) => write!(f, "process {pid} answered instead of the guest kernel"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    /// This failure as a client sees it: 68 when the guest was too slow, else 9.
+    #[must_use]
+    pub fn into_error(self, what: impl Into<String>) -> Error {
+        let code = match self {
+            Self::Full | Self::Silent(_) => Code::OPERATION_TIMEOUT,
+            _ => Code::OPERATION_FAILED,
+        };
+        Error::new(code, Origin::UML, what).because(self)
+    }
+}
+
+/// The way to one guest kernel.
+///
+/// The guest resolves the reply address in its own mount namespace, relative to its own working directory, which is its
+/// run folder; so the reply socket is bound in that folder under a bare name. Depth of the folder does not matter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Monitor {
+    /// The guest's run folder as the host sees it.
+    pub run_dir: PathBuf,
+    /// The kernel's socket, relative to the run folder.
+    pub socket: PathBuf,
+    /// The guest's first process; answers of any other are refused. 0 takes any.
+    pub pid: u32,
+}
+
+/// Removes the reply socket's name however the conversation ends.
+struct Bound<'a>(BorrowedFd<'a>, String);
+
+impl Drop for Bound<'_> {
+    fn drop(&mut self) {
+        if let Err(errno) = unlinkat(self.0, &self.1, AtFlags::empty()) {
+            tracing::debug!(name = %self.1, error = %errno, "the reply socket could not be removed");
+        }
+    }
+}
+
+impl Monitor {
+    /// Sends `command` and waits for the whole answer, at most `within`.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn ask(&self, command: Command, within: Duration) -> Result<String, Failure> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let deadline = Instant::now() + within;
+        let folder = open_folder(&self.run_dir).map_err(Failure::Gone)?;
+        let target = open_socket(folder.as_fd(), &self.socket).map_err(Failure::Gone)?;
+        let name = format!("reply-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let socket = sys::in_folder(folder.as_fd(), || bound_socket(&name)).map_err(Failure::Io)?;
+        let _name = Bound(folder.as_fd(), name);
+        // Through the descriptor: exactly the inode that was looked at, and never too long for an address.
+        let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", target.as_raw_fd())).map_err(io_failure)?;
+        connect(&socket, &address).map_err(|errno| Failure::Gone(errno.into()))?;
+        match send(&socket, &packet::request(command.text()), SendFlags::NOSIGNAL) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::AGAIN) => return Err(Failure::Full),
+            Err(errno) => return Err(Failure::Gone(errno.into())),
+        }
+        let answer = self.answer(socket.as_fd(), deadline, within)?;
+        if answer.error == 0 {
+            Ok(answer.text)
+        } else {
+            Err(Failure::Refused(answer.error, answer.text))
+        }
+    }
+
+    fn answer(&self, socket: BorrowedFd<'_>, deadline: Instant, within: Duration) -> Result<Answer, Failure> {
+        let mut assembly = Assembly::default();
+        loop {
+            wait_readable(socket, deadline).map_err(io_failure)?;
+            let Some((datagram, sender)) = receive(socket).map_err(io_failure)? else {
+                if Instant::now() >= deadline {
+                    return Err(Failure::Silent(within));
+                }
+                continue;
+            };
+            if self.pid != 0 && u32::try_from(sender).ok() != Some(self.pid) {
+                return Err(Failure::Stranger(sender));
+            }
+            if let Some(answer) = assembly.push(&datagram).map_err(Failure::Nonsense)? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+fn io_failure(errno: rustix::io::Errno) -> Failure {
+    Failure::Io(errno.into())
+}
+
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// The kernel's socket as a bare inode. The folder is the guest's to write, so no link in it is followed: it could
+/// lead a command to somebody else.
+fn open_socket(folder: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat2(folder, path, flags, Mode::empty(), inside)?;
+    let stat = statat(&file, "", AtFlags::EMPTY_PATH)?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Socket {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a socket"))
+    }
+}
+
+fn bound_socket(name: &str) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    sockopt::set_socket_passcred(&socket, true)?;
+    bind(&socket, &SocketAddrUnix::new(name)?)?;
+    Ok(socket)
+}
+
+/// Waits until something is there to read, or until the deadline: the caller looks again either way.
+fn wait_readable(socket: BorrowedFd<'_>, deadline: Instant) -> rustix::io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    };
+    match poll(&mut [PollFd::from_borrowed_fd(socket, PollFlags::IN)], Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// One datagram and the process that sent it, or `None` when there is none yet.
+fn receive(socket: BorrowedFd<'_>) -> rustix::io::Result<Option<(Vec<u8>, i32)>> {
+    // One byte more than allowed, so that a longer datagram is seen to be one.
+    let mut bytes = [0_u8; MAX_DATAGRAM + 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let got = match recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut bytes)],
+        &mut control,
+        RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC,
+    ) {
+        Ok(got) => got,
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let sender = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid.as_raw_nonzero().get()),
+        _ => None,
+    });
+    let length = if got.flags.contains(ReturnFlags::TRUNC) { 0 } else { got.bytes };
+    Ok(Some((bytes[..length].to_vec(), sender.unwrap_or(0))))
+}
+
+#[cfg(test)]
+mod tests;
