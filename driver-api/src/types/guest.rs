@@ -18,7 +18,8 @@ pub struct GuestSpec {
     /// The domain's name, for logs and for file names.
     pub name: String,
     /// The program (absolute path, as the host sees it) and its arguments. `@RUN@` in an argument stands for the
-    /// private run folder as the guest process sees it.
+    /// private run folder as the guest process sees it. That folder is also the process's working directory: an answer
+    /// to a socket that the driver bound in [`Started::run_dir`] under a bare name finds its way by that name alone.
     pub argv: Vec<String>,
     /// The whole environment.
     pub env: Vec<(String, String)>,
