@@ -1,0 +1,51 @@
+//! Lists of things that this host does not keep: clients want them empty, not unsupported, or drop whole features.
+
+use super::{Listing, procedures};
+use crate::rpc::error::NetworkRef;
+use crate::rpc::xdr::xdr_struct;
+use driver_api::types::uuid::Uuid;
+
+/// The most node devices in a list.
+const NODE_DEVICES_MAX: usize = 65_536;
+
+xdr_struct! {
+    /// A host interface.
+    InterfaceRef {
+        name: String,
+        mac: String,
+    }
+
+    /// A storage pool.
+    PoolRef {
+        name: String,
+        uuid: Uuid,
+    }
+
+    /// A device of the machine.
+    NodeDeviceRef {
+        name: String,
+    }
+
+    /// A secret.
+    SecretRef {
+        uuid: Uuid,
+        usage_type: i32,
+        usage_id: String,
+    }
+}
+
+procedures! {
+    50 ConnectNumOfDefinedNetworks {} -> i32;
+    52 ConnectNumOfNetworks {} -> i32;
+    71 ConnectNumOfStoragePools {} -> i32;
+    73 ConnectNumOfDefinedStoragePools {} -> i32;
+    111 NodeNumOfDevices { cap: Option<String>, flags: u32 } -> i32;
+    126 ConnectNumOfInterfaces {} -> i32;
+    137 ConnectNumOfDefinedInterfaces {} -> i32;
+    139 ConnectNumOfSecrets {} -> i32;
+    281 ConnectListAllStoragePools { need_results: i32, flags: u32 } -> Listing<PoolRef>;
+    283 ConnectListAllNetworks { need_results: i32, flags: u32 } -> Listing<NetworkRef>;
+    284 ConnectListAllInterfaces { need_results: i32, flags: u32 } -> Listing<InterfaceRef>;
+    285 ConnectListAllNodeDevices { need_results: i32, flags: u32 } -> Listing<NodeDeviceRef, NODE_DEVICES_MAX>;
+    287 ConnectListAllSecrets { need_results: i32, flags: u32 } -> Listing<SecretRef>;
+}
