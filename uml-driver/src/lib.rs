@@ -1,4 +1,6 @@
 //! The UML driver: User-Mode Linux guests as Lockstep domains.
 
 pub mod mconsole;
+pub mod run;
+pub mod state;
 mod sys;

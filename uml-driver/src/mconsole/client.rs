@@ -243,7 +243,11 @@ fn receive(socket: BorrowedFd<'_>) -> rustix::io::Result<Option<(Vec<u8>, i32)>>
         RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid.as_raw_nonzero().get()),
         _ => None,
     });
-    let length = if got.flags.contains(ReturnFlags::TRUNC) { 0 } else { got.bytes };
+    let length = if got.flags.contains(ReturnFlags::TRUNC) {
+        0
+    } else {
+        got.bytes
+    };
     Ok(Some((bytes[..length].to_vec(), sender.unwrap_or(0))))
 }
 

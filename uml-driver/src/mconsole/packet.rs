@@ -229,10 +229,7 @@ mod tests {
             notification(&datagram(&[MAGIC, 2, 9, 0], b"")),
             Ok(Notification::Other(9))
         );
-        assert_eq!(
-            notification(&datagram(&[1, 2, 0, 0], b"")),
-            Err(BadPacket::Magic)
-        );
+        assert_eq!(notification(&datagram(&[1, 2, 0, 0], b"")), Err(BadPacket::Magic));
     }
 
     proptest! {

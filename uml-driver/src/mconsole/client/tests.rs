@@ -14,7 +14,10 @@ struct Kernel {
 
 fn part(error: u32, more: u32, text: &str) -> Vec<u8> {
     let length = u32::try_from(text.len() + 1).unwrap();
-    let mut bytes: Vec<u8> = [error, more, length].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let mut bytes: Vec<u8> = [error, more, length]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
     bytes.extend_from_slice(text.as_bytes());
     bytes.push(0);
     bytes
@@ -57,7 +60,10 @@ fn kernel(folder: TempDir, requests: usize, replies: Vec<Vec<u8>>) -> (Kernel, M
 
 impl Kernel {
     fn seen(mut self) -> Vec<Vec<u8>> {
-        let left: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(left, ["uml"], "the reply socket was left behind");
         self.thread.take().unwrap().join().unwrap()
     }
@@ -83,7 +89,10 @@ fn ask_works_in_a_folder_whose_path_no_socket_address_can_hold() {
 fn ask_keeps_the_kernels_words_when_it_refuses() {
     let (kernel, monitor) = kernel(tempfile::tempdir().unwrap(), 1, vec![part(1, 0, "Not stopped")]);
     let failure = monitor.ask(Command::Go, SOON).unwrap_err();
-    assert!(matches!(&failure, Failure::Refused(1, text) if text == "Not stopped"), "{failure}");
+    assert!(
+        matches!(&failure, Failure::Refused(1, text) if text == "Not stopped"),
+        "{failure}"
+    );
     assert_eq!(failure.into_error("x").code(), Code::OPERATION_FAILED);
     kernel.seen();
 }

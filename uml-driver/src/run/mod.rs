@@ -1,0 +1,3 @@
+//! Doing it: starting, watching and ending guests.
+
+pub mod ending;
