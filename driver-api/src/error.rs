@@ -55,6 +55,7 @@ impl Origin {
     pub const UML: Self = Self(21);
     pub const NWFILTER: Self = Self(33);
     pub const STREAMS: Self = Self(38);
+    pub const LOCKING: Self = Self(42);
 }
 
 /// The result of every driver call.
