@@ -103,6 +103,14 @@ impl Host {
         self.services.detach_port(cx.call(), port)
     }
 
+    /// The ports of every virt driver's active domains that use one of these filters: what a filter driver rebuilds.
+    ///
+    /// # Errors
+    /// What the first virt driver that can not tell says.
+    pub fn filtered_ports(&self, cx: &mut Cx<'_, Update>, filters: &[String]) -> Result<Vec<PortRequest>> {
+        self.services.filtered_ports(cx.call(), filters)
+    }
+
     /// Runs `work` on the current thread, one of the driver's own, with a token of its own.
     ///
     /// # Errors

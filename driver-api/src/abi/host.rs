@@ -1,63 +1,184 @@
-//! The host's services as a driver finds them: one frozen table each, asked for by name.
+//! `Services`: the host's tables as a driver found them, each checked before its first use.
 
-use super::lock::Call;
+use super::event::EventV1;
+use super::interface::Table;
+use super::lock::{Call, HostObj, LockV1};
+use super::log::LogV1;
+use super::ports::PortsV1;
+use super::root::HostRef;
+use super::spawn::SpawnV1;
+use super::value::{each, from_texts, text};
 use crate::error::{Code, Error, Origin, Result};
 use crate::lock::guard::Loan;
 use crate::lock::level::{Level, Unlocked};
-use crate::lock::token::Cx;
+use crate::lock::token::{Cx, Link};
 use crate::types::domain::DomainEvent;
 use crate::types::filter::PortRequest;
 use crate::types::guest::{GuestId, GuestSpec, Started};
+use abi_stable::std_types::{ROption, RString};
 
-/// Placeholder until the tables land.
+/// What the host offers to this driver.
 #[derive(Debug)]
-pub struct Services;
-
-fn missing<T>(what: &str) -> Result<T> {
-    Err(Error::new(
-        Code::NO_SUPPORT,
-        Origin::NONE,
-        format!("the host offers no {what}"),
-    ))
+pub struct Services {
+    obj: HostObj,
+    lock: &'static LockV1,
+    log: Option<&'static LogV1>,
+    event: Option<&'static EventV1>,
+    spawn: Option<&'static SpawnV1>,
+    ports: Option<&'static PortsV1>,
 }
 
 impl Services {
-    pub(crate) fn emit(&self, _event: &DomainEvent) {}
-    pub(crate) fn spawn(&self, _call: Call, _spec: &GuestSpec) -> Result<Started> {
-        missing("spawn/1")
+    /// Asks for every service that this version of the crate knows. `lock/1` and those in `needs` must be there.
+    pub(crate) fn connect(host: HostRef, needs: &[&str]) -> Result<Self> {
+        if let Some(missing) = needs.iter().find(|id| !offered(&host, id)) {
+            return Err(Error::new(
+                Code::NO_SUPPORT,
+                Origin::NONE,
+                format!("the driver needs '{missing}', which this host does not offer"),
+            ));
+        }
+        Ok(Self {
+            obj: host.obj,
+            lock: find::<LockV1>(&host)?.ok_or_else(|| missing(LockV1::ID))?,
+            log: find(&host)?,
+            event: find(&host)?,
+            spawn: find(&host)?,
+            ports: find(&host)?,
+        })
     }
-    pub(crate) fn survivors(&self, _call: Call) -> Result<Vec<Started>> {
-        missing("spawn/1")
+
+    pub(crate) fn lock(&self) -> (&'static LockV1, HostObj) {
+        (self.lock, self.obj)
     }
-    pub(crate) fn watch(&self, _call: Call, _guest: GuestId) -> Result<()> {
-        missing("spawn/1")
+
+    pub(crate) fn log(&self) -> Option<(&'static LogV1, HostObj)> {
+        self.log.map(|table| (table, self.obj))
     }
-    pub(crate) fn kill(&self, _call: Call, _guest: GuestId) -> Result<()> {
-        missing("spawn/1")
+
+    pub(crate) fn panicked(&self, message: &str, place: &str, trace: &str) {
+        if let Some(table) = self.log {
+            (table.panicked)(self.obj, message.into(), place.into(), trace.into());
+        }
     }
-    pub(crate) fn forget(&self, _call: Call, _guest: GuestId) -> Result<()> {
-        missing("spawn/1")
+
+    pub(crate) fn emit(&self, event: &DomainEvent) {
+        let Some(table) = self.event else {
+            tracing::debug!(uuid = %event.uuid, "an event is lost: the host offers no '{}'", EventV1::ID);
+            return;
+        };
+        if let Err(fault) = (table.emit)(self.obj, event.into()).into_result() {
+            tracing::warn!(uuid = %event.uuid, error = %fault.message, "an event is lost");
+        }
     }
-    pub(crate) fn console_tail(&self, _guest: GuestId, _bytes: u32) -> Result<String> {
-        missing("spawn/1")
+
+    fn spawner(&self) -> Result<&'static SpawnV1> {
+        self.spawn.ok_or_else(|| missing(SpawnV1::ID))
     }
-    pub(crate) fn cpu_time(&self, _guest: GuestId) -> Result<u64> {
-        missing("spawn/1")
+
+    pub(crate) fn spawn(&self, call: Call, spec: &GuestSpec) -> Result<Started> {
+        (self.spawner()?.spawn)(self.obj, call, spec.into())
+            .into_result()?
+            .try_into()
     }
-    pub(crate) fn attach_port(&self, _call: Call, _request: &PortRequest) -> Result<()> {
-        missing("ports/1")
+
+    pub(crate) fn survivors(&self, call: Call) -> Result<Vec<Started>> {
+        let survivors = (self.spawner()?.survivors)(self.obj, call).into_result()?;
+        each(survivors, Started::try_from)
     }
-    pub(crate) fn detach_port(&self, _call: Call, _port: &str) -> Result<()> {
-        missing("ports/1")
+
+    pub(crate) fn watch(&self, call: Call, guest: GuestId) -> Result<()> {
+        Ok((self.spawner()?.watch)(self.obj, call, guest.0).into_result()?)
     }
-    pub(crate) fn session<T>(&self, _name: &str, _work: impl FnOnce(&mut Cx<'_, Unlocked>) -> Result<T>) -> Result<T> {
-        missing("lock/1")
+
+    pub(crate) fn kill(&self, call: Call, guest: GuestId) -> Result<()> {
+        Ok((self.spawner()?.kill)(self.obj, call, guest.0).into_result()?)
     }
+
+    pub(crate) fn forget(&self, call: Call, guest: GuestId) -> Result<()> {
+        Ok((self.spawner()?.forget)(self.obj, call, guest.0).into_result()?)
+    }
+
+    pub(crate) fn console_tail(&self, guest: GuestId, bytes: u32) -> Result<String> {
+        let tail: RString = (self.spawner()?.console_tail)(self.obj, guest.0, bytes).into_result()?;
+        text(tail)
+    }
+
+    pub(crate) fn cpu_time(&self, guest: GuestId) -> Result<u64> {
+        Ok((self.spawner()?.cpu_time)(self.obj, guest.0).into_result()?)
+    }
+
+    fn porter(&self) -> Result<&'static PortsV1> {
+        self.ports.ok_or_else(|| missing(PortsV1::ID))
+    }
+
+    pub(crate) fn attach_port(&self, call: Call, request: &PortRequest) -> Result<()> {
+        Ok((self.porter()?.attach)(self.obj, call, request.into()).into_result()?)
+    }
+
+    pub(crate) fn detach_port(&self, call: Call, port: &str) -> Result<()> {
+        Ok((self.porter()?.detach)(self.obj, call, port.into()).into_result()?)
+    }
+
+    pub(crate) fn filtered_ports(&self, call: Call, filters: &[String]) -> Result<Vec<PortRequest>> {
+        let ports = (self.porter()?.filtered)(self.obj, call, from_texts(filters)).into_result()?;
+        each(ports, PortRequest::try_from)
+    }
+
+    pub(crate) fn session<T>(&self, name: &str, work: impl FnOnce(&mut Cx<'_, Unlocked>) -> Result<T>) -> Result<T> {
+        let call = (self.lock.session_open)(self.obj, name.into()).into_result()?;
+        self.within(call, work)
+    }
+
     pub(crate) fn with_loan<L: Level, T>(
         &self,
-        _loan: Loan<L>,
-        _work: impl FnOnce(&mut Cx<'_, L>) -> Result<T>,
+        loan: Loan<L>,
+        work: impl FnOnce(&mut Cx<'_, L>) -> Result<T>,
     ) -> Result<T> {
-        missing("lock/1")
+        let adopted = (self.lock.adopt)(self.obj, loan.ticket).into_result()?;
+        self.within(adopted.call, work)
     }
+
+    fn within<L: Level, T>(&self, call: Call, work: impl FnOnce(&mut Cx<'_, L>) -> Result<T>) -> Result<T> {
+        let link = Link {
+            table: self.lock,
+            obj: self.obj,
+            call,
+        };
+        // Closed by a drop so that a panic in `work` closes it too.
+        let _session = Session(link);
+        work(&mut Cx::new(link))
+    }
+}
+
+struct Session(Link);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Err(fault) = (self.0.table.session_close)(self.0.obj, self.0.call).into_result() {
+            tracing::error!(error = %fault.message, "a session could not be closed");
+        }
+    }
+}
+
+fn offered(host: &HostRef, id: &str) -> bool {
+    (host.query)(host.obj, id.into()).is_some()
+}
+
+fn find<T: Table>(host: &HostRef) -> Result<Option<&'static T>> {
+    let ROption::RSome(interface) = (host.query)(host.obj, T::ID.into()) else {
+        return Ok(None);
+    };
+    interface.check().map(Some).map_err(|report| {
+        let message = format!("the host's '{}' is not the one this driver was built for", T::ID);
+        Error::new(Code::NO_SUPPORT, Origin::NONE, message).because(report)
+    })
+}
+
+fn missing(id: &str) -> Error {
+    Error::new(
+        Code::NO_SUPPORT,
+        Origin::NONE,
+        format!("the host does not offer '{id}'"),
+    )
 }

@@ -1,5 +1,6 @@
 //! `lock/1`: how a driver asks the host for its locks. The host owns every lock; a driver only ever holds a number.
 
+use super::interface::Table;
 use super::value::Fault;
 use crate::types::uuid::Uuid;
 use abi_stable::StableAbi;
@@ -90,6 +91,10 @@ pub struct LockV1 {
     pub job_cancelled: extern "C" fn(HostObj, u64) -> u32,
     /// Ends a job.
     pub job_end: extern "C" fn(HostObj, u64) -> RResult<(), Fault>,
+}
+
+impl Table for LockV1 {
+    const ID: &'static str = "lock/1";
 }
 
 /// A session opened from a loan.

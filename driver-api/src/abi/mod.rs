@@ -4,6 +4,20 @@
 //! (`virt.lifecycle/2`), offered beside the old one. `layouts.golden` holds the layout of every released table and a
 //! test compares them.
 
+pub mod core;
+pub mod domain;
+pub mod event;
+pub mod filter;
+pub mod guest;
 pub mod host;
+pub mod interface;
 pub mod lock;
+pub mod log;
+pub mod manifest;
+pub mod node;
+pub mod nwfilter;
+pub mod ports;
+pub mod root;
+pub mod spawn;
 pub mod value;
+pub mod virt;

@@ -1,0 +1,245 @@
+//! The host's end of a driver's tables: safe calls that answer plain values.
+//!
+//! [`Offer`] is what a driver's root was found to offer, [`Loaded`] the driver once it was made. Every method mirrors the
+//! trait's method of the same name; those with a token take the [`Call`] that the host opened for it.
+
+mod nwfilter;
+mod virt;
+
+pub use nwfilter::{Bindings, Filters};
+pub use virt::Virt;
+
+use crate::abi::core::CoreV1;
+use crate::abi::interface::Table;
+use crate::abi::lock::Call;
+use crate::abi::nwfilter::{BindingV1, FilterV1};
+use crate::abi::root::{HostRef, Obj, Root};
+use crate::abi::value::{Fault, PANICKED, Pair};
+use crate::abi::virt::VirtV1;
+use crate::driver::Config;
+use crate::error::{Code, Error, Origin, Result};
+use abi_stable::std_types::{ROption, RResult, RSlice};
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+/// The tables of a driver that were compiled as ours were.
+#[derive(Clone, Copy, Debug)]
+struct Tables {
+    core: &'static CoreV1,
+    virt: Option<&'static VirtV1>,
+    filters: Option<&'static FilterV1>,
+    bindings: Option<&'static BindingV1>,
+}
+
+/// An interface that a driver offers, but not as we know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Misfit {
+    /// The interface's id.
+    pub interface: &'static str,
+    /// The full report of the layout check, to be condensed before anyone reads it.
+    pub report: String,
+}
+
+/// A driver that was mapped and asked what it offers, but not made yet.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    root: &'static Root,
+    tables: Tables,
+    misfits: Vec<Misfit>,
+}
+
+impl Offer {
+    /// Asks a driver's root for every interface that this version of the crate knows; others are left alone. An
+    /// optional one with a wrong layout is left out and told by [`Offer::misfits`].
+    ///
+    /// # Errors
+    /// `driver.core/1` is missing or a misfit.
+    ///
+    /// # Safety
+    /// `root` must be what a manifest with our magic, major version and `abi_stable` version leads to, in an image that is
+    /// never unmapped.
+    pub unsafe fn read(root: *const Root) -> std::result::Result<Self, Misfit> {
+        let none = |interface, what: &str| Misfit {
+            interface,
+            report: format!("Error: {what}"),
+        };
+        // SAFETY: the caller vouches for it; the root is frozen for the whole major version.
+        let root = unsafe { root.as_ref() }.ok_or_else(|| none("root", "the manifest leads nowhere"))?;
+        let mut misfits = Vec::new();
+        let core = find::<CoreV1>(root, &mut misfits);
+        let Some(core) = core else {
+            return Err(misfits.pop().unwrap_or_else(|| none(CoreV1::ID, "it is not offered")));
+        };
+        let tables = Tables {
+            core,
+            virt: find(root, &mut misfits),
+            filters: find(root, &mut misfits),
+            bindings: find(root, &mut misfits),
+        };
+        Ok(Self { root, tables, misfits })
+    }
+
+    /// The interfaces that can be used.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<&'static str> {
+        self.tables.ids()
+    }
+
+    /// The interfaces that are offered with a wrong layout.
+    #[must_use]
+    pub fn misfits(&self) -> &[Misfit] {
+        &self.misfits
+    }
+
+    /// Makes the driver. `on_panic` is told of every panic that the driver's shield caught, with its sentence.
+    ///
+    /// # Errors
+    /// What the driver's `open` answers, a service that it needs and the host lacks, or 8 when a path is not UTF-8.
+    pub fn create(self, host: HostRef, config: &Config, on_panic: OnPanic) -> Result<Loaded> {
+        let pairs = pairs(config)?;
+        let tables = self.tables;
+        let made = (self.root.create)(host, RSlice::from_slice(&pairs));
+        let obj = told(&on_panic, made)?;
+        Ok(Loaded { obj, tables, on_panic })
+    }
+}
+
+impl Tables {
+    fn ids(&self) -> Vec<&'static str> {
+        let optional = [
+            self.virt.map(|_| VirtV1::ID),
+            self.filters.map(|_| FilterV1::ID),
+            self.bindings.map(|_| BindingV1::ID),
+        ];
+        [CoreV1::ID].into_iter().chain(optional.into_iter().flatten()).collect()
+    }
+}
+
+fn find<T: Table>(root: &Root, misfits: &mut Vec<Misfit>) -> Option<&'static T> {
+    let ROption::RSome(interface) = (root.query)(T::ID.into()) else {
+        return None;
+    };
+    let misfit = |report| Misfit {
+        interface: T::ID,
+        report,
+    };
+    interface.check().map_err(|report| misfits.push(misfit(report))).ok()
+}
+
+fn pairs(config: &Config) -> Result<Vec<Pair>> {
+    let pair = |name: &str, value: &str| Pair {
+        name: name.into(),
+        value: value.into(),
+    };
+    let folder = |name: &str, path: &Path| {
+        let text = path.to_str().ok_or_else(|| {
+            let message = format!("the folder '{}' has a name that is not UTF-8", path.display());
+            Error::new(Code::INVALID_ARG, Origin::CONF, message)
+        })?;
+        Ok::<Pair, Error>(pair(name, text))
+    };
+    let mut pairs = vec![
+        folder("conf_dir", &config.conf_dir)?,
+        folder("state_dir", &config.state_dir)?,
+        folder("run_dir", &config.run_dir)?,
+        folder("log_dir", &config.log_dir)?,
+        pair("privileged", if config.privileged { "1" } else { "0" }),
+    ];
+    pairs.extend(
+        config
+            .options
+            .iter()
+            .map(|(name, value)| pair(&format!("option.{name}"), value)),
+    );
+    Ok(pairs)
+}
+
+/// Who is told of a panic in a driver.
+pub type OnPanic = Box<dyn Fn(&str) + Send + Sync>;
+
+fn told<T>(on_panic: &OnPanic, answer: RResult<T, Fault>) -> Result<T> {
+    answer.into_result().map_err(|fault| {
+        let panicked = fault.flags & PANICKED != 0;
+        let error = Error::from(fault);
+        if panicked {
+            on_panic(error.message());
+        }
+        error
+    })
+}
+
+/// A driver that was made. It is never freed, nor is its library unmapped.
+pub struct Loaded {
+    obj: Obj,
+    tables: Tables,
+    on_panic: OnPanic,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("interfaces", &self.tables.ids())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    fn answer<T>(&self, answer: RResult<T, Fault>) -> Result<T> {
+        told(&self.on_panic, answer)
+    }
+
+    /// `Driver::bring_up`.
+    ///
+    /// # Errors
+    /// What the driver says, or that it panicked; so for every method here.
+    pub fn bring_up(&self, call: Call) -> Result<()> {
+        self.answer((self.tables.core.bring_up)(self.obj, call))
+    }
+
+    /// `Driver::autostart`.
+    ///
+    /// # Errors
+    /// As [`Loaded::bring_up`].
+    pub fn autostart(&self, call: Call) -> Result<()> {
+        self.answer((self.tables.core.autostart)(self.obj, call))
+    }
+
+    /// `Driver::close`.
+    ///
+    /// # Errors
+    /// As [`Loaded::bring_up`].
+    pub fn close(&self, within: Duration) -> Result<()> {
+        let ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        self.answer((self.tables.core.close)(self.obj, ms))
+    }
+
+    /// Has the driver ask again which of its log lines are wanted.
+    ///
+    /// # Errors
+    /// As [`Loaded::bring_up`].
+    pub fn rebuild_log_filters(&self) -> Result<()> {
+        self.answer((self.tables.core.rebuild_log_filters)(self.obj))
+    }
+
+    /// `virt.lifecycle/1`, if the driver offers it.
+    #[must_use]
+    pub fn virt(&self) -> Option<Virt<'_>> {
+        let table = self.tables.virt?;
+        Some(Virt { driver: self, table })
+    }
+
+    /// `nwfilter.define/1`, if the driver offers it.
+    #[must_use]
+    pub fn filters(&self) -> Option<Filters<'_>> {
+        let table = self.tables.filters?;
+        Some(Filters { driver: self, table })
+    }
+
+    /// `nwfilter.binding/1`, if the driver offers it.
+    #[must_use]
+    pub fn bindings(&self) -> Option<Bindings<'_>> {
+        let table = self.tables.bindings?;
+        Some(Bindings { driver: self, table })
+    }
+}
