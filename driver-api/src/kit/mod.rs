@@ -4,6 +4,7 @@
 pub mod export;
 pub mod loaded;
 mod log;
+pub mod offer;
 mod panic;
 pub mod serve;
 pub mod xml;

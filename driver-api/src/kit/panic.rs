@@ -25,7 +25,6 @@ pub(crate) fn shield<T>(who: &str, method: &str, work: impl FnOnce() -> Result<T
 }
 
 /// Runs `work`, whose caller wants no answer, and swallows a panic in it: the hook has reported it.
-#[allow(dead_code, reason = "the host's tables use it")]
 pub(crate) fn muffle<T: Default>(work: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
         message(payload);
