@@ -1,5 +1,6 @@
 //! The UML driver: User-Mode Linux guests as Lockstep domains.
 
+pub mod def;
 pub mod mconsole;
 pub mod run;
 pub mod state;

@@ -1,0 +1,110 @@
+//! `Interface`: one `<interface>`, with its MAC address and the filter that guards it.
+
+use super::rest::Rest;
+use driver_api::kit::xml::Element;
+use std::fmt;
+use std::str::FromStr;
+
+/// One network interface of a guest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// The `type` attribute.
+    pub kind: String,
+    /// The guest's address.
+    pub mac: Mac,
+    /// `<source>` as given.
+    pub source: Option<Element>,
+    /// The host's device, when the user chose its name.
+    pub target: Option<String>,
+    /// `<model type>`.
+    pub model: Option<String>,
+    /// The filter on it.
+    pub filter: Option<FilterRef>,
+    /// `<link state>`: whether the cable is plugged in.
+    pub link_up: Option<bool>,
+    /// `<mtu size>` in bytes.
+    pub mtu: Option<u32>,
+    /// The user's own alias (`ua-...`).
+    pub alias: Option<String>,
+    /// Bandwidth and everything else.
+    pub rest: Rest,
+}
+
+/// `<filterref>`: which filter, with which values for its variables.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FilterRef {
+    /// The filter's name.
+    pub filter: String,
+    /// Names with values, in the order of the document; a name given twice is a list.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What an interface may be connected to, in libvirt's names.
+pub(super) const KINDS: &[&str] = &[
+    "user",
+    "ethernet",
+    "vhostuser",
+    "server",
+    "client",
+    "mcast",
+    "network",
+    "bridge",
+    "internal",
+    "direct",
+    "hostdev",
+    "udp",
+    "vdpa",
+    "null",
+    "vds",
+];
+
+/// An Ethernet address of one station.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Mac([u8; 6]);
+
+impl Mac {
+    /// A random address in the range that libvirt uses for guests.
+    ///
+    /// # Errors
+    /// The kernel's random source failed.
+    pub fn random() -> std::io::Result<Self> {
+        let uuid = driver_api::types::uuid::Uuid::random()?;
+        let [a, b, c, ..] = *uuid.as_bytes();
+        Ok(Self([0x52, 0x54, 0x00, a, b, c]))
+    }
+
+    /// Whether it names a group of stations and not one.
+    #[must_use]
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// The text is not a MAC address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAMac;
+
+impl FromStr for Mac {
+    type Err = NotAMac;
+
+    fn from_str(text: &str) -> Result<Self, NotAMac> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            let part = parts.next().unwrap_or_default();
+            // A sign would pass the number parser.
+            if !matches!(part.len(), 1..=2) || !part.bytes().all(|c| c.is_ascii_hexdigit()) {
+                return Err(NotAMac);
+            }
+            *byte = u8::from_str_radix(part, 16).map_err(|_| NotAMac)?;
+        }
+        parts.next().map_or(Ok(Self(bytes)), |_| Err(NotAMac))
+    }
+}

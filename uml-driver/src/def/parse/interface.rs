@@ -1,0 +1,122 @@
+//! Reads `<interface>`.
+
+use super::super::interface::{FilterRef, Interface, KINDS, Mac};
+use super::super::order;
+use super::super::rest::Rest;
+use super::{known, number, own_alias, wrong};
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::xml::Element;
+
+pub(super) fn all(devices: &mut Element) -> Result<Vec<Interface>> {
+    devices.take_children("interface").into_iter().map(interface).collect()
+}
+
+fn interface(mut element: Element) -> Result<Interface> {
+    let kind = element.take_attr("type").unwrap_or_else(|| "user".to_owned());
+    known(&element, "type", &kind, KINDS.iter().copied())?;
+    let source = element.take_child("source");
+    for (wants, attribute) in [("bridge", "bridge"), ("network", "network"), ("direct", "dev")] {
+        let named = source
+            .as_ref()
+            .and_then(|source| source.attr(attribute))
+            .unwrap_or_default();
+        if kind == wants && named.is_empty() {
+            return Err(wrong(
+                &element,
+                format!("<interface type='{kind}'> wants a <source {attribute}='...'>"),
+            ));
+        }
+    }
+    let (model, model_rest) = attribute_of(&mut element, "model", "type");
+    let (target, target_rest) = attribute_of(&mut element, "target", "dev");
+    let (link, link_rest) = attribute_of(&mut element, "link", "state");
+    let (mtu, mtu_rest) = attribute_of(&mut element, "mtu", "size");
+    let link_up = match link.as_deref() {
+        None => None,
+        Some("up") => Some(true),
+        Some("down") => Some(false),
+        Some(state) => {
+            return Err(wrong(
+                &element,
+                format!("<link state='{state}'> is neither 'up' nor 'down'"),
+            ));
+        }
+    };
+    let mtu = match mtu {
+        Some(text) => Some(
+            number(&text)
+                .filter(|mtu| *mtu > 0)
+                .ok_or_else(|| wrong(&element, format!("<mtu size='{text}'> is not a positive number")))?,
+        ),
+        None => None,
+    };
+    // Anything else beside the attribute that was taken goes back, so that it is printed.
+    for leftover in [model_rest, target_rest, link_rest, mtu_rest].into_iter().flatten() {
+        element.children.push(driver_api::kit::xml::Node::Element(leftover));
+    }
+    Ok(Interface {
+        kind,
+        mac: mac(&mut element)?,
+        source,
+        // libvirt's own names for taps are made up anew at each start, and so are names with a pattern.
+        target: target.filter(|name| !name.is_empty() && !name.starts_with("vnet") && !name.contains('%')),
+        model,
+        filter: filter(&mut element)?,
+        link_up,
+        mtu,
+        alias: own_alias(&mut element),
+        rest: Rest::of(element, order::INTERFACE),
+    })
+}
+
+/// Takes `<name attribute='...'/>`; the second value is the element, when it held more than that.
+fn attribute_of(element: &mut Element, name: &str, attribute: &str) -> (Option<String>, Option<Element>) {
+    let Some(mut child) = element.take_child(name) else {
+        return (None, None);
+    };
+    let value = child.take_attr(attribute);
+    let more = !child.attributes.is_empty() || child.elements().next().is_some();
+    (value, more.then_some(child))
+}
+
+fn mac(element: &mut Element) -> Result<Mac> {
+    let Some(mut child) = element.take_child("mac") else {
+        return Mac::random().map_err(|error| {
+            Error::new(Code::SYSTEM_ERROR, Origin::DOMAIN, "cannot make up a MAC address").because(error)
+        });
+    };
+    let text = child.take_attr("address").unwrap_or_default();
+    let mac = text.parse::<Mac>().map_err(|_| {
+        wrong(
+            &child,
+            format!("'{text}' is not a MAC address, six hexadecimal bytes like 52:54:00:1:2:3 are"),
+        )
+    })?;
+    if mac.is_multicast() {
+        return Err(wrong(
+            &child,
+            format!("MAC address '{mac}' names a group of stations, not one"),
+        ));
+    }
+    Ok(mac)
+}
+
+fn filter(element: &mut Element) -> Result<Option<FilterRef>> {
+    let Some(mut child) = element.take_child("filterref") else {
+        return Ok(None);
+    };
+    let Some(filter) = child.take_attr("filter").filter(|name| !name.is_empty()) else {
+        return Err(wrong(&child, "<filterref> names no filter"));
+    };
+    let parameters = child
+        .take_children("parameter")
+        .into_iter()
+        .map(
+            |mut parameter| match (parameter.take_attr("name"), parameter.take_attr("value")) {
+                (Some(name), Some(value)) => Ok((name, value)),
+                _ => Err(wrong(&parameter, "<parameter> of <filterref> wants 'name' and 'value'")),
+            },
+        )
+        .collect::<Result<_>>()?;
+    Ok(Some(FilterRef { filter, parameters }))
+}

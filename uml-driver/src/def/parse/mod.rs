@@ -1,0 +1,231 @@
+//! Reads a document into a [`DomainDef`]; what contradicts itself across elements is `validate`'s matter.
+
+mod console;
+mod disk;
+mod interface;
+
+pub(super) use disk::path_attribute;
+
+use super::memory::{BadSize, Memory, kib};
+use super::os::{Action, Os, Vcpu};
+use super::rest::Rest;
+use super::{DomainDef, order};
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::xml::{self, Element, Limits};
+use driver_api::types::uuid::Uuid;
+
+/// Reads one `<domain>` document.
+pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
+    let mut root = xml::parse(document, Origin::XML, &Limits::default())?;
+    if root.name != "domain" {
+        return Err(wrong(&root, format!("a <domain> is wanted, this is a <{}>", root.name)));
+    }
+    match root.take_attr("type").as_deref() {
+        Some("uml") => {}
+        Some(kind) => {
+            let message = format!("domain type '{kind}' belongs to another driver, this one runs type 'uml'");
+            return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
+        }
+        None => return Err(wrong(&root, "<domain> has no attribute 'type'")),
+    }
+    root.take_attr("id");
+    if root.child("clock").is_none() {
+        // libvirt writes this default into every document; clients compare.
+        root = root.with_child(Element::new("clock").with_attr("offset", "utc"));
+    }
+    let mut devices = root.take_child("devices").unwrap_or_else(|| Element::new("devices"));
+    let mut disks = disk::all(&mut devices)?;
+    disks.sort_by(|a, b| (a.bus != "uml", &a.target).cmp(&(b.bus != "uml", &b.target)));
+    // Fields are read in the order in which they are written here; `rest` takes what the others left.
+    Ok(DomainDef {
+        uuid: uuid(&mut root)?,
+        name: root
+            .take_child_text("name")
+            .ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
+        title: root.take_child_text("title").filter(|title| !title.is_empty()),
+        description: root.take_child_text("description").filter(|text| !text.is_empty()),
+        metadata: root
+            .take_child("metadata")
+            .filter(|metadata| metadata.elements().next().is_some()),
+        memory: memory(&mut root)?,
+        vcpu: vcpu(root.take_child("vcpu"))?,
+        os: os(&mut root)?,
+        on_poweroff: action(&mut root, "on_poweroff", Action::Destroy)?,
+        on_reboot: action(&mut root, "on_reboot", Action::Restart)?,
+        on_crash: action(&mut root, "on_crash", Action::Destroy)?,
+        emulator: devices.take_child_text("emulator").filter(|path| !path.is_empty()),
+        disks,
+        interfaces: interface::all(&mut devices)?,
+        serials: console::serials(&mut devices)?,
+        consoles: console::consoles(&mut devices)?,
+        devices_rest: Rest::of(devices, order::DEVICES),
+        rest: Rest::of(root, order::DOMAIN),
+    })
+}
+
+fn uuid(root: &mut Element) -> Result<Uuid> {
+    let Some(element) = root.take_child("uuid") else {
+        return Uuid::random().map_err(|error| {
+            Error::new(
+                Code::SYSTEM_ERROR,
+                Origin::DOMAIN,
+                "cannot make up a UUID for the domain",
+            )
+            .because(error)
+        });
+    };
+    let text = element.text();
+    text.parse::<Uuid>()
+        .map_err(|error| wrong(&element, format!("<uuid> '{text}'")).because(error))
+}
+
+fn memory(root: &mut Element) -> Result<Memory> {
+    let Some(mut max) = root.take_child("memory") else {
+        return Err(wrong(root, "<domain> has no <memory>"));
+    };
+    let max_kib = size(&mut max)?;
+    let current_kib = match root.take_child("currentMemory") {
+        Some(mut current) => size(&mut current)?,
+        None => max_kib,
+    };
+    Ok(Memory {
+        max_kib,
+        // 0 stands for "not set" in libvirt, and more than the limit means the limit.
+        current_kib: if current_kib == 0 {
+            max_kib
+        } else {
+            current_kib.min(max_kib)
+        },
+        rest: Rest::of(max, &[]),
+    })
+}
+
+fn size(element: &mut Element) -> Result<u64> {
+    let unit = element.take_attr("unit").unwrap_or_default();
+    let text = element.text();
+    kib(&text, &unit).map_err(|bad| match bad {
+        BadSize::Unit => {
+            let message = format!(
+                "unit '{unit}' of <{}> is unknown, KiB, MiB and GiB are among the known",
+                element.name
+            );
+            Error::new(Code::INVALID_ARG, Origin::DOMAIN, message)
+        }
+        BadSize::Number => wrong(
+            element,
+            format!("<{}> '{}' is not a whole number", element.name, text.trim()),
+        ),
+        BadSize::TooLarge => wrong(element, format!("<{}> '{}' is too large", element.name, text.trim())),
+    })
+}
+
+fn vcpu(element: Option<Element>) -> Result<Vcpu> {
+    let Some(mut element) = element else {
+        return Ok(Vcpu {
+            max: 1,
+            current: 1,
+            placement: "static".to_owned(),
+            rest: Rest::default(),
+        });
+    };
+    let max = positive(&element, "<vcpu>", &element.text())?;
+    let current = match element.take_attr("current") {
+        Some(text) => positive(&element, "attribute 'current' of <vcpu>", &text)?,
+        None => max,
+    };
+    if current > max {
+        let message = format!("<vcpu> allows {max} processors, which is less than its current='{current}'");
+        return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::DOMAIN, message));
+    }
+    Ok(Vcpu {
+        max,
+        current,
+        placement: element.take_attr("placement").unwrap_or_else(|| "static".to_owned()),
+        rest: Rest::of(element, &[]),
+    })
+}
+
+fn positive(element: &Element, what: &str, text: &str) -> Result<u32> {
+    number(text)
+        .filter(|number| *number > 0)
+        .ok_or_else(|| wrong(element, format!("{what} '{}' is not a positive number", text.trim())))
+}
+
+fn os(root: &mut Element) -> Result<Os> {
+    let Some(mut os) = root.take_child("os") else {
+        return Err(wrong(root, "<domain> has no <os>"));
+    };
+    let Some(mut kind) = os.take_child("type") else {
+        return Err(wrong(&os, "<os> has no <type>"));
+    };
+    let text = kind.text();
+    if text.trim() != "uml" {
+        let message = format!(
+            "os type '{}' belongs to another driver, this one runs type 'uml'",
+            text.trim()
+        );
+        return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
+    }
+    let mut text_of = |name: &str| os.take_child_text(name).filter(|text| !text.is_empty());
+    Ok(Os {
+        arch: kind
+            .take_attr("arch")
+            .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        kernel: text_of("kernel"),
+        initrd: text_of("initrd"),
+        cmdline: text_of("cmdline"),
+        root: text_of("root"),
+        type_rest: Rest::of(kind, &[]),
+        rest: Rest::of(os, order::OS),
+    })
+}
+
+fn action(root: &mut Element, name: &str, default: Action) -> Result<Action> {
+    let Some(element) = root.take_child(name) else {
+        return Ok(default);
+    };
+    let text = element.text();
+    Action::ALL
+        .into_iter()
+        .filter(|action| name == "on_crash" || !action.dumps_core())
+        .find(|action| action.as_str() == text.trim())
+        .ok_or_else(|| {
+            let message = format!("action '{}' of <{name}> is unknown", text.trim());
+            Error::new(Code::CONFIG_UNSUPPORTED, Origin::DOMAIN, message)
+        })
+}
+
+/// The user's own alias; any other is made up anew at each start.
+fn own_alias(element: &mut Element) -> Option<String> {
+    element
+        .take_child("alias")?
+        .take_attr("name")
+        .filter(|alias| alias.starts_with("ua-"))
+}
+
+fn number(text: &str) -> Option<u32> {
+    let text = text.trim();
+    // `parse` alone would take a plus sign.
+    text.bytes()
+        .all(|c| c.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// One of the known values of an attribute, or an error that offers the nearest.
+fn known<'a>(element: &Element, attribute: &str, value: &str, values: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let values: Vec<&str> = values.into_iter().collect();
+    if values.contains(&value) {
+        return Ok(());
+    }
+    let hint = xml::nearest(value, values).map_or_else(String::new, |near| format!(", did you mean '{near}'?"));
+    let message = format!(
+        "attribute '{attribute}' of <{}> has the unknown value '{value}'{hint}",
+        element.name
+    );
+    Err(wrong(element, message))
+}
+
+fn wrong(element: &Element, message: impl std::fmt::Display) -> Error {
+    element.error(Origin::DOMAIN, message)
+}

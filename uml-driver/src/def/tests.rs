@@ -1,0 +1,414 @@
+//! Tests of definitions: what comes out of what goes in, which rule refuses what, and that printing loses nothing.
+
+use super::*;
+use driver_api::error::{Code, Error};
+use proptest::prelude::*;
+
+const HEAD: &str = "<name>vm</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid><memory>65536</memory>";
+
+fn with(inside: &str) -> String {
+    format!("<domain type='uml'>{HEAD}<os><type arch='x86_64'>uml</type></os>{inside}</domain>")
+}
+
+fn devices(inside: &str) -> String {
+    with(&format!("<devices>{inside}</devices>"))
+}
+
+fn read(document: &str) -> DomainDef {
+    DomainDef::from_xml(document.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"))
+}
+
+fn refusal(document: &str) -> Error {
+    match DomainDef::from_xml(document.as_bytes()) {
+        Ok(def) => panic!("{document} was accepted: {def:?}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_bare_document_gets_libvirts_defaults() {
+    let def = read("<domain type='uml'><name>vm</name><memory>65536</memory><os><type>uml</type></os></domain>");
+    assert_eq!(def.os.arch, std::env::consts::ARCH);
+    let expected = format!(
+        "<domain type='uml'>
+  <name>vm</name>
+  <uuid>{}</uuid>
+  <memory unit='KiB'>65536</memory>
+  <currentMemory unit='KiB'>65536</currentMemory>
+  <vcpu placement='static'>1</vcpu>
+  <os>
+    <type arch='{}'>uml</type>
+  </os>
+  <clock offset='utc'/>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices/>
+</domain>
+",
+        def.uuid,
+        std::env::consts::ARCH
+    );
+    assert_eq!(def.to_xml(None), expected);
+}
+
+#[test]
+fn each_rule_refuses_with_its_code() {
+    let disk = |inside: &str| devices(&format!("<disk type='file'>{inside}</disk>"));
+    let named = |name: &str| with("").replace("<name>vm</name>", &format!("<name>{name}</name>"));
+    let cases = [
+        ("<x/>".to_owned(), Code::XML_ERROR, "a <domain> is wanted"),
+        (
+            with("").replace("type='uml'", "type='kvm'"),
+            Code::INVALID_ARG,
+            "domain type 'kvm'",
+        ),
+        (
+            with("").replace("type='uml'", ""),
+            Code::XML_ERROR,
+            "no attribute 'type'",
+        ),
+        (with("").replace(">uml<", ">hvm<"), Code::INVALID_ARG, "os type 'hvm'"),
+        (with("").replace("c7a5", "xx"), Code::XML_ERROR, "not a UUID"),
+        (
+            with("").replace("<name>vm</name>", ""),
+            Code::XML_ERROR,
+            "has no <name>",
+        ),
+        (named(" "), Code::XML_ERROR, "<name> is empty"),
+        (named("a/b"), Code::XML_ERROR, "cannot contain '/'"),
+        (named(".."), Code::XML_ERROR, "cannot contain '/' or be '.'"),
+        (
+            named("a\nb"),
+            Code::XML_ERROR,
+            "name 'a\\nb' cannot contain control characters",
+        ),
+        (named(&"é".repeat(32)), Code::XML_ERROR, "has 64 bytes, at most 63"),
+        (with("<title>a\nb</title>"), Code::XML_ERROR, "more than one line"),
+        (with("").replace("65536", "0"), Code::XML_ERROR, "has no memory"),
+        (
+            with("").replace("65536", "-1"),
+            Code::XML_ERROR,
+            "<memory> '-1' is not a whole number",
+        ),
+        (
+            with("").replace("<memory>", "<memory unit='x'>"),
+            Code::INVALID_ARG,
+            "unit 'x'",
+        ),
+        (
+            with("<vcpu>0</vcpu>"),
+            Code::XML_ERROR,
+            "<vcpu> '0' is not a positive number",
+        ),
+        (
+            with("<vcpu current='3'>2</vcpu>"),
+            Code::CONFIG_UNSUPPORTED,
+            "allows 2 processors",
+        ),
+        (
+            with("<on_reboot>bogus</on_reboot>"),
+            Code::CONFIG_UNSUPPORTED,
+            "action 'bogus' of <on_reboot>",
+        ),
+        (
+            with("<on_reboot>coredump-restart</on_reboot>"),
+            Code::CONFIG_UNSUPPORTED,
+            "of <on_reboot>",
+        ),
+        (
+            disk("<target dev='ubda'/>"),
+            Code::NO_SOURCE,
+            "disk 'ubda' has no source",
+        ),
+        (
+            disk("<source file=''/><target dev='ubda'/>"),
+            Code::NO_SOURCE,
+            "disk 'ubda' has no source",
+        ),
+        (disk("<source file='/a'/>"), Code::XML_ERROR, "no <target dev"),
+        (
+            disk("<source file='/a'/><target dev='ubdaa'/>"),
+            Code::XML_ERROR,
+            "'ubdaa' is not a UML",
+        ),
+        (
+            disk("<source file='/a'/><target dev='ubd01'/>"),
+            Code::XML_ERROR,
+            "'ubd01' is not a UML",
+        ),
+        (
+            disk("<source file='/a'/><target dev='ubd16'/>"),
+            Code::XML_ERROR,
+            "'ubd16' is beyond",
+        ),
+        (
+            disk("<source file='/a'/><target dev='ubdq'/>"),
+            Code::XML_ERROR,
+            "'ubdq' is beyond",
+        ),
+        (
+            disk("<source file='/a:b'/><target dev='ubda'/>"),
+            Code::CONFIG_UNSUPPORTED,
+            "cannot be told '/a:b'",
+        ),
+        (
+            disk("<source file='/a'/><target dev='ubda'/><serial>x,y</serial>"),
+            Code::CONFIG_UNSUPPORTED,
+            "told 'x,y'",
+        ),
+        (
+            disk("<source file='/a'/><target dev='ubda'/><backingStore><source file='/a'/></backingStore>"),
+            Code::XML_ERROR,
+            "is its own <backingStore>",
+        ),
+        (
+            devices(
+                "<disk><source file='/a'/><target dev='ubda'/><backingStore><source file='/b'/></backingStore></disk>
+                 <disk><source file='/b'/><target dev='ubdb'/></disk>",
+            ),
+            Code::XML_ERROR,
+            "the <backingStore> of disk 'ubda' is another disk",
+        ),
+        (
+            devices(
+                "<disk><source file='/a'/><target dev='ubd1'/></disk><disk><source file='/b'/><target dev='ubdb'/></disk>",
+            ),
+            Code::XML_ERROR,
+            "target 'ubdb' is given to two disks, '/a' and '/b'",
+        ),
+        (
+            devices("<disk type='fiel'/>"),
+            Code::XML_ERROR,
+            "unknown value 'fiel', did you mean 'file'?",
+        ),
+        (
+            devices("<disk device='bogus'/>"),
+            Code::XML_ERROR,
+            "unknown value 'bogus'",
+        ),
+        (
+            devices("<interface type='bogus'/>"),
+            Code::XML_ERROR,
+            "unknown value 'bogus'",
+        ),
+        (
+            devices("<interface type='bridge'/>"),
+            Code::XML_ERROR,
+            "wants a <source bridge='...'>",
+        ),
+        (
+            devices("<interface><mac address='zz'/></interface>"),
+            Code::XML_ERROR,
+            "'zz' is not a MAC address",
+        ),
+        (
+            devices("<interface><mac address='01:0:0:0:0:1'/></interface>"),
+            Code::XML_ERROR,
+            "a group of stations",
+        ),
+        (
+            devices("<interface><filterref/></interface>"),
+            Code::XML_ERROR,
+            "<filterref> names no filter",
+        ),
+        (
+            devices("<interface><link state='x'/></interface>"),
+            Code::XML_ERROR,
+            "<link state='x'>",
+        ),
+        (
+            devices("<interface><mtu size='0'/></interface>"),
+            Code::XML_ERROR,
+            "<mtu size='0'>",
+        ),
+        (
+            devices("<console type='bogus'/>"),
+            Code::CONFIG_UNSUPPORTED,
+            "type 'bogus' of <console>",
+        ),
+        (
+            devices("<console type='file'/>"),
+            Code::XML_ERROR,
+            "<console type='file'> wants a <source path",
+        ),
+        (
+            devices("<console><log/></console>"),
+            Code::XML_ERROR,
+            "<log> of <console> names no file",
+        ),
+        (
+            devices(&"<console/>".repeat(17)),
+            Code::XML_ERROR,
+            "has 17 consoles, UML has 16",
+        ),
+        (
+            devices("<serial><target port='64'/></serial>"),
+            Code::XML_ERROR,
+            "serial port 64 is beyond 63",
+        ),
+        (
+            devices("<serial><target port='x'/></serial>"),
+            Code::XML_ERROR,
+            "port 'x' of <serial>",
+        ),
+        (
+            devices("<serial/><serial><target port='0'/></serial>"),
+            Code::XML_ERROR,
+            "serial port 0 is given twice",
+        ),
+        (
+            devices("<serial><alias name='ua-a'/></serial><console><alias name='ua-a'/></console>"),
+            Code::XML_ERROR,
+            "alias 'ua-a' is given twice",
+        ),
+    ];
+    for (document, code, message) in cases {
+        let error = refusal(&document);
+        assert_eq!(error.code(), code, "{document}: {error}");
+        assert!(error.to_string().contains(message), "{document}: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_accepted_and_named() {
+    let cases = [
+        ("<vcpu>2</vcpu>", "2 processors (a UML kernel has one)"),
+        ("<vcpu current='1'>2</vcpu>", ""),
+        ("<memtune/>", "<memtune>"),
+        ("<cpu mode='host-model'/><features><acpi/></features><foo/>", ""),
+        ("<on_crash>preserve</on_crash>", "<on_crash> 'preserve'"),
+        ("<devices><hostdev/></devices>", "<hostdev>"),
+        (
+            "<devices><filesystem/></devices>",
+            "<filesystem> (comes with shared folders)",
+        ),
+        (
+            "<devices><input type='tablet' bus='usb'/><graphics type='vnc'/></devices>",
+            "",
+        ),
+        (
+            "<devices><interface type='user'><mac address='52:54:00:1:2:3'/></interface></devices>",
+            "interface '52:54:00:01:02:03' of type 'user' (comes with the network support)",
+        ),
+        (
+            "<devices><disk><source file='/a'/><target dev='vda'/></disk></devices>",
+            "disk 'vda' (bus 'virtio', UML has bus 'uml')",
+        ),
+        (
+            "<devices><disk device='cdrom'><target dev='ubda'/></disk></devices>",
+            "disk 'ubda' (an empty drive)",
+        ),
+        (
+            "<devices><disk><driver type='qcow2'/><source file='/a'/><target dev='ubda'/></disk></devices>",
+            "disk 'ubda' (format 'qcow2', UML reads 'raw')",
+        ),
+        (
+            "<devices><console type='unix'><source path='/x'/></console></devices>",
+            "console 0 (type 'unix' comes with console relays)",
+        ),
+        ("<devices><serial type='vc'/></devices>", "serial 0 (type 'vc')"),
+    ];
+    for (inside, expected) in cases {
+        assert_eq!(read(&with(inside)).unsupported().join("|"), expected, "{inside}");
+    }
+}
+
+#[test]
+fn live_documents_show_id_ptys_and_aliases() {
+    let def = read(&devices(
+        "<console/><console type='null'/><serial><alias name='ua-s'/></serial>",
+    ));
+    let live = Live {
+        id: 7,
+        ptys: [
+            ("console0".to_owned(), "/dev/pts/3".to_owned()),
+            ("ua-s".to_owned(), "/dev/pts/4".to_owned()),
+        ]
+        .into(),
+    };
+    let document = def.to_xml(Some(&live));
+    assert!(document.starts_with("<domain type='uml' id='7'>\n"));
+    let expected = "    <serial type='pty'>
+      <source path='/dev/pts/4'/>
+      <target port='0'/>
+      <alias name='ua-s'/>
+    </serial>
+    <console type='pty' tty='/dev/pts/3'>
+      <source path='/dev/pts/3'/>
+      <target type='uml' port='0'/>
+      <alias name='console0'/>
+    </console>
+    <console type='null'>
+      <target type='uml' port='1'/>
+      <alias name='console1'/>
+    </console>
+";
+    assert!(document.contains(expected), "{document}");
+    // What belongs to one run does not come back into the definition.
+    assert_eq!(read(&document), def);
+    assert!(!def.to_xml(None).contains("console0"));
+}
+
+fn document() -> impl Strategy<Value = String> {
+    let text = "[ -~é]{1,12}".prop_map(|text| driver_api::kit::xml::Element::new("x").with_text(text).to_string());
+    let escaped = text.prop_map(|xml| xml.trim_end()[3..xml.len() - 5].to_owned());
+    let unknown = prop::sample::select(vec![
+        "",
+        "<features><acpi/></features>",
+        "<foo a='1'>t<b/></foo><bar/>",
+        "<cpu mode='host-model'/><clock offset='localtime'/>",
+        "<seclabel type='none'/><pm/><memtune/>",
+        "<metadata><x:a xmlns:x='u'> <x:b/>t</x:a></metadata>",
+    ]);
+    let device = prop::sample::select(vec![
+        "<disk><source file='/a'/><target dev='ubd3'/><readonly/></disk>",
+        "<disk type='block'><source dev='/b'/><target dev='ubda' bus='uml' x='y'/><boot order='1'/><alias name='ua-d'/></disk>",
+        "<disk><driver type='raw'/><source file='/c' index='1'/><backingStore/><target dev='hda'/></disk>",
+        "<disk><source file='/d'/><target dev='ubdb'/><backingStore type='file'><source file='/e'/><format type='raw'/><backingStore/></backingStore><serial>s</serial></disk>",
+        "<interface type='bridge'><source bridge='b'/><target dev='tap0' managed='no'/><model type='virtio'/><filterref filter='f'><parameter name='IP' value='1'/><parameter name='IP' value='2'/></filterref></interface>",
+        "<interface><link state='down'/><mtu size='1400'/><bandwidth><inbound average='1'/></bandwidth><boot order='2'/><target managed='no'/></interface>",
+        "<console/>",
+        "<console type='file'><source path='/l' append='on'/><log file='/m' append='off'/></console>",
+        "<serial type='tcp'><source mode='bind' host='h' service='1'/><protocol type='raw'/></serial>",
+        "<serial><target type='isa-serial'><model name='x'/></target></serial>",
+        "<hostdev><source/></hostdev>",
+        "<zebra/><input type='tablet'/>",
+    ]);
+    (
+        escaped,
+        1_u64..1 << 40,
+        unknown,
+        prop::collection::vec(device, 0..6),
+        prop::sample::select(vec!["", "KiB", "MB", "b"]),
+    )
+        .prop_map(|(text, memory, unknown, mut devices, unit)| {
+            let mut lines = Vec::new();
+            devices.retain(|device| {
+                !device.starts_with("<disk")
+                    || !lines.contains(device) && {
+                        lines.push(device);
+                        true
+                    }
+            });
+            format!(
+                "<domain type='uml'><name>vm</name><title>{text}</title>{unknown}<memory unit='{unit}'>{memory}</memory>
+                 <os><cmdline>{text}</cmdline><type>uml</type><boot dev='hd'/></os><description>{text}</description>
+                 <devices>{}</devices></domain>",
+                devices.concat()
+            )
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn printing_and_reading_give_the_same_definition(document in document()) {
+        let def = read(&document);
+        let printed = def.to_xml(None);
+        let again = read(&printed);
+        prop_assert_eq!(&again, &def);
+        prop_assert_eq!(again.to_xml(None), printed);
+    }
+}
