@@ -7,9 +7,11 @@ pub const HEADER_LEN: usize = 24;
 
 /// The remote program: everything but keepalive.
 pub const REMOTE_PROGRAM: u32 = 0x2000_8086;
+/// The host's own program, `LKST`: what libvirt's protocol has no procedure for.
+pub const OWN_PROGRAM: u32 = 0x4c4b_5354;
 /// The keepalive program: pings and pongs without a body.
 pub const KEEPALIVE_PROGRAM: u32 = 0x6b65_6570;
-/// The version of both programs.
+/// The version of each program.
 pub const PROGRAM_VERSION: u32 = 1;
 /// The keepalive procedure that asks for a [`KEEPALIVE_PONG`].
 pub const KEEPALIVE_PING: i32 = 1;

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod domain;
 pub mod empty;
 pub mod event;
+pub mod lockstep;
 pub mod node;
 pub mod nwfilter;
 pub mod stream;
@@ -100,6 +101,7 @@ pub fn numbers() -> impl Iterator<Item = u32> {
         domain::NUMBERS,
         empty::NUMBERS,
         event::NUMBERS,
+        lockstep::NUMBERS,
         node::NUMBERS,
         nwfilter::NUMBERS,
     ]
@@ -115,6 +117,7 @@ pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
         || domain::decode_any(number, bytes)
         || empty::decode_any(number, bytes)
         || event::decode_any(number, bytes)
+        || lockstep::decode_any(number, bytes)
         || node::decode_any(number, bytes)
         || nwfilter::decode_any(number, bytes)
 }
@@ -150,7 +153,8 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), all);
         for number in numbers {
-            assert!(Proc::callable(i32::try_from(number).unwrap()).is_some(), "{number}");
+            let number = i32::try_from(number).unwrap();
+            assert!(Proc::callable(number).or(Proc::own(number)).is_some(), "{number}");
         }
     }
 

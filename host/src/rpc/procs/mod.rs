@@ -1,6 +1,7 @@
 //! The table of the remote program's procedures: number, name, who may call it, which workers it may use.
 
 mod lower;
+mod own;
 mod upper;
 
 use driver_api::error::{Code, Error, Origin};
@@ -97,7 +98,13 @@ impl Proc {
         (row.class != Class::Event).then_some(row)
     }
 
-    /// Every row, by number.
+    /// The row of the host's own program with this number.
+    #[must_use]
+    pub fn own(number: i32) -> Option<&'static Self> {
+        own::ROWS.iter().find(|row| i32::try_from(row.number) == Ok(number))
+    }
+
+    /// Every row of the remote program, by number.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         lower::ROWS.iter().chain(upper::ROWS)
     }
