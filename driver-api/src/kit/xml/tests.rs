@@ -143,7 +143,7 @@ fn what_is_not_taken_is_refused_with_the_nearest_name() {
     let error = rule.refuse_rest(Origin::NWFILTER, &["priority", "action"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 1, column 1: unknown attribute 'prio' of <rule>"
+        "line 1, column 1: unknown attribute 'prio' of <rule>, did you mean 'priority'?"
     );
     rule.take_attr("prio");
     let error = rule.refuse_rest(Origin::NWFILTER, &["tcp", "ipv6"]).unwrap_err();
