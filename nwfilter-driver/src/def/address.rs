@@ -51,7 +51,10 @@ pub fn read_v4(text: &str) -> Option<Ipv4Addr> {
     if u64::from(*last) >> left != 0 {
         return None;
     }
-    let high = before.iter().zip([24, 16, 8]).fold(0, |bits, (part, shift)| bits | part << shift);
+    let high = before
+        .iter()
+        .zip([24, 16, 8])
+        .fold(0, |bits, (part, shift)| bits | part << shift);
     Some(Ipv4Addr::from_bits(high | last))
 }
 
@@ -132,7 +135,19 @@ mod tests {
         ] {
             assert_eq!(read_v4(text).map(|a| a.to_string()).as_deref(), Some(address), "{text}");
         }
-        for text in ["", "1.2.3.256", "1.2.3.4.5", "1.2.3.08", "1.2.3.4 ", "+1", "4294967296", "256.1", "::1", "1..2", "0x"] {
+        for text in [
+            "",
+            "1.2.3.256",
+            "1.2.3.4.5",
+            "1.2.3.08",
+            "1.2.3.4 ",
+            "+1",
+            "4294967296",
+            "256.1",
+            "::1",
+            "1..2",
+            "0x",
+        ] {
             assert_eq!(read_v4(text), None, "{text}");
         }
         for (text, address) in [
@@ -167,7 +182,16 @@ mod tests {
     #[test]
     fn mac_parts_have_one_or_two_digits() {
         assert_eq!(Mac::read("1:2:a:B:5:6 ").unwrap().to_string(), "01:02:0a:0b:05:06");
-        for text in ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "001:2:3:4:5:6", "g:2:3:4:5:6", "+1:2:3:4:5:6", " 1:2:3:4:5:6", "01-02-03-04-05-06"] {
+        for text in [
+            "",
+            "1:2:3:4:5",
+            "1:2:3:4:5:6:7",
+            "001:2:3:4:5:6",
+            "g:2:3:4:5:6",
+            "+1:2:3:4:5:6",
+            " 1:2:3:4:5:6",
+            "01-02-03-04-05-06",
+        ] {
             assert_eq!(Mac::read(text), None, "{text}");
         }
     }

@@ -29,7 +29,11 @@ impl Entry {
 impl Reference {
     fn element(&self) -> Element {
         let values = |(name, values): (&String, &Vec<String>)| -> Vec<Element> {
-            let parameter = |value| Element::new("parameter").with_attr("name", name).with_attr("value", value);
+            let parameter = |value| {
+                Element::new("parameter")
+                    .with_attr("name", name)
+                    .with_attr("value", value)
+            };
             values.iter().map(parameter).collect()
         };
         Element::new("filterref")
@@ -63,7 +67,9 @@ impl Match {
     fn run(&self, fields: &[Field]) -> Element {
         let negated = fields.first().is_some_and(|field| field.negated);
         let element = Element::new(self.protocol.name).with_attr_opt("match", negated.then_some("no"));
-        fields.iter().fold(element, |element, field| element.with_attr(field.attribute.name, field.text()))
+        fields.iter().fold(element, |element, field| {
+            element.with_attr(field.attribute.name, field.text())
+        })
     }
 }
 

@@ -187,7 +187,10 @@ pub fn check_round_trip(document: &[u8]) {
         let printed = parsed.def.to_string();
         match parse::parse(printed.as_bytes(), mode) {
             Ok(again) => {
-                assert_eq!(again.def, parsed.def, "the printed form means something else:\n{printed}");
+                assert_eq!(
+                    again.def, parsed.def,
+                    "the printed form means something else:\n{printed}"
+                );
                 assert_eq!(again.def.to_string(), printed, "the printed form is not stable");
             }
             Err(error) => assert_eq!(None, Some(error.to_string()), "the printed form is refused:\n{printed}"),

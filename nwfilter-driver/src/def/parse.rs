@@ -45,8 +45,13 @@ pub const MAX_PRIORITY: i32 = 1000;
 /// libvirt's code for what libvirt refuses too: 35 not XML, 27 another root or a malformed UUID, 8 chain and its
 /// priority, 67 an unknown action or direction, 1 the rest; 27 (or 92) for what libvirt would have dropped.
 pub fn parse(document: &[u8], mode: Mode) -> Result<Parsed> {
-    let root = xml::parse(document, Origin::NWFILTER, &Limits::default())
-        .map_err(|error| Error::new(Code::XML_DETAIL, Origin::NWFILTER, format!("the filter is not XML: {error}")))?;
+    let root = xml::parse(document, Origin::NWFILTER, &Limits::default()).map_err(|error| {
+        Error::new(
+            Code::XML_DETAIL,
+            Origin::NWFILTER,
+            format!("the filter is not XML: {error}"),
+        )
+    })?;
     let mut reader = Reader::new(mode);
     let (def, fresh_uuid) = reader.filter(root)?;
     Ok(Parsed {
@@ -114,7 +119,10 @@ impl Reader {
 
     fn filter(&mut self, mut root: Element) -> Result<(FilterDef, bool)> {
         if root.name != "filter" {
-            let message = format!("{}: the root element is <{}>, a filter's is <filter>", root.position, root.name);
+            let message = format!(
+                "{}: the root element is <{}>, a filter's is <filter>",
+                root.position, root.name
+            );
             return Err(Error::new(Code::XML_ERROR, Origin::XML, message));
         }
         let name = root.take_attr("name").unwrap_or_default();
@@ -122,10 +130,14 @@ impl Reader {
         let priority = root.take_attr("priority").filter(|text| !text.is_empty());
         let chain = root.take_attr("chain").filter(|text| !text.is_empty());
         let (chain, chain_priority) = self.chain(root.position, chain, priority)?;
-        let given = match root.take_child("uuid") {
+        let mut uuids = root.take_children("uuid").into_iter();
+        let given = match uuids.next() {
             Some(element) => Self::uuid(&element)?,
             None => None,
         };
+        for second in uuids {
+            self.doubt(second.position, "a filter has one <uuid>, the first would count")?;
+        }
         let uuid = match given {
             Some(uuid) => uuid,
             None => Uuid::random().map_err(|error| {
@@ -141,7 +153,8 @@ impl Reader {
                 _ => {}
             }
         }
-        root.children.retain(|node| !matches!(node, Node::Element(element) if element.name.is_empty()));
+        root.children
+            .retain(|node| !matches!(node, Node::Element(element) if element.name.is_empty()));
         self.rest(&root, &["name", "chain", "priority"], &["uuid", "rule", "filterref"])?;
         let def = FilterDef {
             name,
@@ -158,7 +171,8 @@ impl Reader {
         if text.is_empty() {
             return Ok(None);
         }
-        let malformed = |error| refuse(Code::XML_ERROR, element.position, format!("malformed uuid '{text}'")).because(error);
+        let malformed =
+            |error| refuse(Code::XML_ERROR, element.position, format!("malformed uuid '{text}'")).because(error);
         text.parse().map(Some).map_err(malformed)
     }
 
@@ -176,7 +190,8 @@ impl Reader {
                     parameters.entry(name).or_default().push(value);
                 }
                 (Some(name), Some(_)) if !is_variable(&name) => {
-                    let message = format!("parameter '{name}' is left out: names have letters of ASCII, digits and '_'");
+                    let message =
+                        format!("parameter '{name}' is left out: names have letters of ASCII, digits and '_'");
                     self.doubt(at, message)?;
                 }
                 (Some(name), Some(value)) => {
@@ -216,7 +231,10 @@ impl Reader {
             Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => false,
             Some(text) => {
                 if text != "1" && !text.eq_ignore_ascii_case("true") {
-                    self.doubt(at, format!("statematch='{text}' is neither 'true' nor 'false', so it stays on"))?;
+                    self.doubt(
+                        at,
+                        format!("statematch='{text}' is neither 'true' nor 'false', so it stays on"),
+                    )?;
                 }
                 true
             }
@@ -257,7 +275,10 @@ impl Reader {
             .collect();
         for (at, stranger) in strangers {
             rule.take_child(&stranger);
-            let message = format!("a rule has one protocol: <{stranger}> beside <{}> means nothing", protocol.name);
+            let message = format!(
+                "a rule has one protocol: <{stranger}> beside <{}> means nothing",
+                protocol.name
+            );
             self.doubt(at, message)?;
         }
         Ok(Some(matches))
@@ -269,7 +290,10 @@ impl Reader {
             Some("no") => true,
             None | Some("yes") => false,
             Some(other) => {
-                self.doubt(at, format!("match='{other}' is neither 'yes' nor 'no', so it counts as 'yes'"))?;
+                self.doubt(
+                    at,
+                    format!("match='{other}' is neither 'yes' nor 'no', so it counts as 'yes'"),
+                )?;
                 false
             }
         };
@@ -278,7 +302,10 @@ impl Reader {
                 continue;
             };
             if slot.is_some() {
-                let message = format!("'{}' of <{}> is given twice, the last one would count", attribute.name, protocol.name);
+                let message = format!(
+                    "'{}' of <{}> is given twice, the last one would count",
+                    attribute.name, protocol.name
+                );
                 self.doubt(at, message)?;
             }
             let what = || format!("{}='{text}' of <{}>", attribute.name, protocol.name);
@@ -325,7 +352,10 @@ fn choice<T: Copy>(element: &mut Element, name: &str, all: &[(T, &'static str)])
     match all.iter().find(|(_, known)| *known == text) {
         Some((value, _)) => Ok(*value),
         None => {
-            let message = format!("unknown {name} '{text}' of a rule, one of {} is wanted", names.join(", "));
+            let message = format!(
+                "unknown {name} '{text}' of a rule, one of {} is wanted",
+                names.join(", ")
+            );
             Err(refuse(Code::CONFIG_UNSUPPORTED, at, message))
         }
     }

@@ -16,7 +16,7 @@ pub const MAX_CHAIN: usize = 12;
 const CHAINS: [(&str, i32); 7] = [
     ("mac", -800),
     ("vlan", -750),
-    ("stp", 0),
+    ("stp", -810),
     ("arp", -500),
     ("rarp", -400),
     ("ipv4", -700),
@@ -40,29 +40,36 @@ impl Reader {
     /// A filter's name is also the name of its file.
     pub(super) fn filter_name(&mut self, at: Position, name: String) -> Result<String> {
         if name.is_empty() {
-            return Err(refuse(Code::INTERNAL, at, "the filter has no name: give <filter name='...'>"));
+            return Err(refuse(
+                Code::INTERNAL,
+                at,
+                "the filter has no name: give <filter name='...'>",
+            ));
         }
         if name.len() > MAX_NAME {
-            let message = format!("the filter's name is {} bytes long, at most {MAX_NAME} are allowed", name.len());
+            let message = format!(
+                "the filter's name is {} bytes long, at most {MAX_NAME} are allowed",
+                name.len()
+            );
             return Err(refuse(Code::XML_ERROR, at, message));
         }
         if let Some(c) = name.chars().find(|c| *c == '/' || c.is_control()) {
-            let message = format!("the filter's name '{}' must not contain '{}'", name.escape_debug(), c.escape_debug());
+            let message = format!(
+                "the filter's name '{}' must not contain '{}'",
+                name.escape_debug(),
+                c.escape_debug()
+            );
             return Err(refuse(Code::XML_ERROR, at, message));
         }
         Ok(name)
     }
 
-    pub(super) fn chain(
-        &mut self,
-        at: Position,
-        chain: Option<String>,
-        text: Option<String>,
-    ) -> Result<(String, i32)> {
+    pub(super) fn chain(&mut self, at: Position, chain: Option<String>, text: Option<String>) -> Result<(String, i32)> {
         let given = match &text {
             None => None,
             Some(text) => Some(priority(text).ok_or_else(|| {
-                let message = format!("priority '{text}' of the filter is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}");
+                let message =
+                    format!("priority '{text}' of the filter is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}");
                 refuse(Code::INVALID_ARG, at, message)
             })?),
         };
@@ -134,7 +141,11 @@ impl Reader {
 
 /// An ipset without flags looks at the sender.
 fn complete_set(matches: &mut Match) {
-    let Some(at) = matches.fields.iter().position(|field| field.attribute.kind == Kind::SetName) else {
+    let Some(at) = matches
+        .fields
+        .iter()
+        .position(|field| field.attribute.kind == Kind::SetName)
+    else {
         return;
     };
     if matches.field("ipsetflags").is_some() {

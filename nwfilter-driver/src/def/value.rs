@@ -80,10 +80,15 @@ impl Kind {
                 hex,
                 names,
                 base,
-            } => read_number(text, hex, names).filter(|(value, _)| (min..=max).contains(value)).map(|(value, hex)| {
-                let plain = base == Base::Decimal || name_of(names, value).is_some();
-                Value::Number { value, hex: hex && !plain }
-            }),
+            } => read_number(text, hex, names)
+                .filter(|(value, _)| (min..=max).contains(value))
+                .map(|(value, hex)| {
+                    let plain = base == Base::Decimal || name_of(names, value).is_some();
+                    Value::Number {
+                        value,
+                        hex: hex && !plain,
+                    }
+                }),
             Self::Mac => Mac::read(text).map(Value::Mac),
             Self::MacMask => Mac::read(text).filter(|mac| mac.is_mask()).map(Value::Mac),
             Self::V4 => read_v4(text).map(Value::V4),
@@ -103,7 +108,10 @@ impl Kind {
     fn read_states(&self, text: &str) -> Result<Value, Refusal> {
         match read_items(STATES, text) {
             None => Err(Refusal::Illegal(self.wanted())),
-            Some(0) => Err(Refusal::Doubtful(Value::States(0), "names no state, so any state matches")),
+            Some(0) => Err(Refusal::Doubtful(
+                Value::States(0),
+                "names no state, so any state matches",
+            )),
             Some(bits) if bits & STATE_NONE != 0 && bits != STATE_NONE => Err(Refusal::Doubtful(
                 Value::States(STATE_NONE),
                 "has NONE beside other states, which switches them off",
@@ -165,7 +173,10 @@ impl Kind {
             Value::TcpFlags { mask, flags } => format!("{}/{}", print_flags(*mask), print_flags(*flags)),
             Value::SetName(text) | Value::Comment(text) => text.clone(),
             Value::SetFlags(ends) => {
-                let ends: Vec<&str> = ends.iter().map(|end| if *end == End::Source { "src" } else { "dst" }).collect();
+                let ends: Vec<&str> = ends
+                    .iter()
+                    .map(|end| if *end == End::Source { "src" } else { "dst" })
+                    .collect();
                 ends.join(",")
             }
             Value::Flag(flag) => flag.to_string(),
@@ -178,7 +189,10 @@ pub(super) fn digits(text: &str, radix: u32) -> Option<u32> {
     let text = text.trim_ascii_start();
     let text = text.strip_prefix('+').unwrap_or(text);
     let text = match radix {
-        16 => text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text),
+        16 => text
+            .strip_prefix("0x")
+            .or_else(|| text.strip_prefix("0X"))
+            .unwrap_or(text),
         _ => text,
     };
     // `from_str_radix` would take a second sign.
@@ -211,7 +225,10 @@ fn read_items(names: Names, text: &str) -> Option<u32> {
     let mut bits = 0;
     let mut rest = text.trim_start_matches(between);
     while !rest.is_empty() {
-        let starts = |name: &str| rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        let starts = |name: &str| {
+            rest.get(..name.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
         let (bit, name) = names.iter().find(|(_, name)| starts(name))?;
         bits |= bit;
         rest = rest[name.len()..].trim_start_matches(between);
@@ -313,7 +330,10 @@ mod tests {
             assert_eq!(printed(kind, text).as_deref(), Some(expected), "{text}");
         }
         assert_eq!(printed(Kind::Comment, &"é".repeat(200)), Some("é".repeat(128)));
-        assert_eq!(printed(Kind::Comment, &format!("x{}", "é".repeat(200))).map(|c| c.len()), Some(255));
+        assert_eq!(
+            printed(Kind::Comment, &format!("x{}", "é".repeat(200))).map(|c| c.len()),
+            Some(255)
+        );
     }
 
     #[test]

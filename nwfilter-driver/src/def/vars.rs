@@ -113,7 +113,20 @@ mod tests {
             assert_eq!((access.to_string().as_str(), after), (printed, rest), "{text}");
         }
         for text in [
-            "", "[1]", "A-B", " A", "A]", "A[", "A[]", "A[@]", "A[@1001]", "A[x]", "A[-1]", "A[+1]", "A[@+1]", "A[99999999999]",
+            "",
+            "[1]",
+            "A-B",
+            " A",
+            "A]",
+            "A[",
+            "A[]",
+            "A[@]",
+            "A[@1001]",
+            "A[x]",
+            "A[-1]",
+            "A[+1]",
+            "A[@+1]",
+            "A[99999999999]",
         ] {
             assert!(Access::read(text).is_err(), "{text}");
         }
