@@ -3,13 +3,14 @@
 use super::level::{Domain, Level, Mode, R, W};
 use super::token::{Cx, Link};
 use crate::abi::lock::{Held, POISONED};
-use crate::error::Result;
+use crate::error::{Code, Error, Origin, Result};
 use crate::types::uuid::Uuid;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 /// One lock, held in mode `M` by this thread until dropped.
 #[derive(Debug)]
+#[must_use = "a guard that is not kept gives its lock back at once"]
 pub struct Guard<'a, L: Level, M: Mode = R> {
     cx: Cx<'a, L>,
     held: Held,
@@ -84,9 +85,7 @@ impl Guard<'_, Domain, W> {
     /// # Errors
     /// 55 naming the job that runs already.
     pub fn begin_job(&mut self, what: &str) -> Result<Job> {
-        let link = self.cx.link;
-        let id = (link.table.job_begin)(link.obj, self.cx.call(), self.held.handle, what.into()).into_result()?;
-        Ok(Job { link, id })
+        Job::begin(self.cx.link, self.held, what)
     }
 }
 
@@ -118,6 +117,7 @@ fn give_back(link: &Link, handle: u64) {
 
 /// Several guests held exclusively at once.
 #[derive(Debug)]
+#[must_use = "guards that are not kept give their locks back at once"]
 pub struct Guards<'a, const N: usize> {
     link: Link,
     held: Vec<(Uuid, Held)>,
@@ -144,6 +144,38 @@ impl<const N: usize> Guards<'_, N> {
     pub fn is_poisoned(&self, uuid: Uuid) -> bool {
         self.held.iter().any(|(u, h)| *u == uuid && h.flags & POISONED != 0)
     }
+
+    /// Says that this guest has been checked and is sound again.
+    ///
+    /// # Errors
+    /// 55 when this guest is not among those held.
+    pub fn clear_poison(&mut self, uuid: Uuid) -> Result<()> {
+        let link = self.link;
+        let held = self.held_mut(uuid)?;
+        (link.table.clear_poison)(link.obj, link.call, held.handle).into_result()?;
+        held.flags &= !POISONED;
+        Ok(())
+    }
+
+    /// Begins a long operation on this guest that goes on after the guards are gone.
+    ///
+    /// # Errors
+    /// 55 naming the job that runs already, or when this guest is not among those held.
+    pub fn begin_job(&mut self, uuid: Uuid, what: &str) -> Result<Job> {
+        let link = self.link;
+        Job::begin(link, *self.held_mut(uuid)?, what)
+    }
+
+    fn held_mut(&mut self, uuid: Uuid) -> Result<&mut Held> {
+        let held = self.held.iter_mut().find(|(u, _)| *u == uuid);
+        held.map(|(_, h)| h).ok_or_else(|| {
+            Error::new(
+                Code::OPERATION_INVALID,
+                Origin::LOCKING,
+                format!("domain '{uuid}' is not among those that are held"),
+            )
+        })
+    }
 }
 
 impl<const N: usize> Drop for Guards<'_, N> {
@@ -163,12 +195,18 @@ pub struct Loan<L: Level> {
 
 /// A long operation on one guest: others may look, but not begin another.
 #[derive(Debug)]
+#[must_use = "a job that is not kept ends at once"]
 pub struct Job {
     link: Link,
     id: u64,
 }
 
 impl Job {
+    fn begin(link: Link, held: Held, what: &str) -> Result<Self> {
+        let id = (link.table.job_begin)(link.obj, link.call, held.handle, what.into()).into_result()?;
+        Ok(Self { link, id })
+    }
+
     /// Whether somebody asked for the operation to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

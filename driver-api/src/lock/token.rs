@@ -24,14 +24,15 @@ pub(crate) struct Link {
 pub struct Cx<'a, L: Level> {
     pub(crate) link: Link,
     pub(crate) timeout: Option<Duration>,
-    _level: PhantomData<(&'a (), fn() -> L, *mut ())>,
+    _level: PhantomData<Marker<'a, L>>,
 }
 
+/// Borrows from what it descends from, names a level, and stays on its thread.
+type Marker<'a, L> = (&'a (), fn() -> L, *mut ());
+
 impl<L: Level> Cx<'_, L> {
-    /// For generated code only: the host made the call and says which level it holds.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn from_call(table: &'static LockV1, obj: HostObj, call: Call) -> Self {
+    /// The host made the call and says which level it holds; whoever could call this could name any lock.
+    pub(crate) fn from_call(table: &'static LockV1, obj: HostObj, call: Call) -> Self {
         Self::new(Link { table, obj, call })
     }
 
