@@ -78,6 +78,8 @@ pub struct Frame {
     pub(super) deadline: Option<Duration>,
     pub(super) struck: bool,
     pub(super) held: Vec<u64>,
+    /// The hold that a loan brought; it ends with the session, as nobody else could give it back.
+    pub(super) adopted: Option<u64>,
 }
 
 /// A thread that is inside at least one call.
@@ -151,6 +153,7 @@ impl<W> Table<W> {
             deadline: spec.time.map(|time| now.saturating_add(time)),
             struck: false,
             held: Vec::new(),
+            adopted: None,
         };
         self.calls.insert(id, frame);
         let frames = Vec::new;
@@ -182,6 +185,11 @@ impl<W> Table<W> {
     pub fn end(&mut self, who: Actor, now: Duration) -> Result<usize, LockError> {
         let acting = self.acting(who);
         self.judged(who, now, acting)?;
+        let adopted = self.calls.get(&who.call).and_then(|frame| frame.adopted);
+        if let Some((handle, hold)) = adopted.and_then(|h| Some((h, *self.holds.get(&h)?))) {
+            self.drop_hold(handle, hold, now);
+            self.note_if_bare(who.thread);
+        }
         Ok(self.pop(who.call, now))
     }
 

@@ -74,6 +74,9 @@ impl<W> Table<W> {
         }
         let call = self.push(spec, thread, info, now);
         let held = self.admit(hold.key, Mode::Shared, call, now);
+        if let Some(frame) = self.calls.get_mut(&call) {
+            frame.adopted = Some(held.handle);
+        }
         Ok(Adopted {
             call: self.wire(call, now),
             held,
