@@ -2,6 +2,7 @@
 
 pub mod def;
 pub mod mconsole;
+pub mod plan;
 pub mod run;
 pub mod state;
 mod sys;

@@ -1,0 +1,267 @@
+//! Tests of plans: what UML is told, and what is refused before it is told anything.
+
+use super::*;
+use proptest::prelude::*;
+
+fn def(cmdline: &str, devices: &str) -> DomainDef {
+    let document = format!(
+        "<domain type='uml'><name>vm</name><memory unit='MiB'>64</memory>
+         <os><type>uml</type><kernel>/k</kernel>{cmdline}</os><devices>{devices}</devices></domain>"
+    );
+    DomainDef::from_xml(document.as_bytes()).unwrap_or_else(|error| panic!("{document}: {error}"))
+}
+
+fn argv(cmdline: &str, devices: &str) -> String {
+    launch(&def(cmdline, devices)).unwrap().argv.join(" ")
+}
+
+fn disk(inside: &str) -> String {
+    let whole = argv("", &format!("<disk><target dev='ubdc'/>{inside}</disk>"));
+    let (_, after) = whole.split_once(" ubd").unwrap();
+    let (argument, _) = after.split_once(" con0=").unwrap();
+    format!("ubd{argument}")
+}
+
+#[test]
+fn each_disk_setting_has_its_flag() {
+    let cases = [
+        ("<source file='/a'/>", "ubdcd=/a"),
+        ("<source file='/a'/><readonly/>", "ubdcrd=/a"),
+        ("<source file='/a'/><shareable/>", "ubdccd=/a"),
+        ("<source file='/a'/><driver cache='writethrough'/>", "ubdcsd=/a"),
+        ("<source file='/a'/><driver discard='ignore'/>", "ubdcdt=/a"),
+        ("<source file='/a'/><serial>S1</serial>", "ubdcd=/a,,S1"),
+        (
+            "<source file='/a'/><backingStore><source file='/b'/></backingStore>",
+            "ubdc=/a,/b",
+        ),
+        (
+            "<source file='/a'/><serial>S1</serial><backingStore><source file='/b'/></backingStore>",
+            "ubdc=/a,/b,S1",
+        ),
+        ("<source file='/a b'/>", "ubdcd=\"/a b\""),
+        ("<source file='/voilà'/>", "ubdcd=\"/voilà\""),
+        ("<source file='/é'/>", "ubdcd=/é"),
+    ];
+    for (inside, expected) in cases {
+        assert_eq!(disk(inside), expected, "{inside}");
+    }
+}
+
+#[test]
+fn the_guest_sees_only_its_files() {
+    let plan = launch(&def(
+        "<initrd>/i</initrd>",
+        "<disk><source file='/a'/><target dev='ubda'/><backingStore><source file='/b'/></backingStore></disk>
+         <disk device='cdrom'><source file='/c'/><target dev='ubdb'/></disk>
+         <disk><source file='/d'/><target dev='ubdc'/><shareable/></disk><disk><source file='/d'/><target dev='ubdd'/><readonly/></disk>",
+    ))
+    .unwrap();
+    let files: Vec<_> = plan
+        .files
+        .iter()
+        .map(|file| (file.path.to_str().unwrap(), file.writable))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("/k", false),
+            ("/i", false),
+            ("/a", true),
+            ("/b", false),
+            ("/c", false),
+            ("/d", true)
+        ]
+    );
+    assert_eq!(plan.cows.len(), 1);
+    assert_eq!(
+        (plan.cows[0].file.as_path(), plan.cows[0].backing.as_path()),
+        (Path::new("/a"), Path::new("/b"))
+    );
+    assert_eq!(plan.memory_bytes, 80 << 20);
+}
+
+#[test]
+fn lines_are_numbered_by_port_and_by_descriptor() {
+    let plan = launch(&def(
+        "",
+        "<console/><console type='null'/><console type='file'><source path='/l'/></console>
+         <serial><target port='5'/><alias name='ua-s'/><log file='/m'/></serial>",
+    ))
+    .unwrap();
+    let whole = plan.argv.join(" ");
+    assert!(
+        whole.ends_with("con0=fd:10 con1=null con2=fd:11 ssl5=fd:12 con=none ssl=none"),
+        "{whole}"
+    );
+    let lines: Vec<_> = plan
+        .consoles
+        .iter()
+        .map(|line| {
+            (
+                line.alias.as_str(),
+                line.pty,
+                line.log.as_deref().and_then(Path::to_str),
+            )
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("console0", true, None),
+            ("console2", false, Some("/l")),
+            ("ua-s", true, Some("/m"))
+        ]
+    );
+    assert_eq!(find_console(&plan.consoles, None), Some(0));
+    assert_eq!(find_console(&plan.consoles, Some("ua-s")), Some(2));
+    assert_eq!(find_console(&plan.consoles, Some("console1")), None);
+}
+
+#[test]
+fn a_guest_without_lines_still_has_its_log() {
+    let plan = launch(&def("", "")).unwrap();
+    assert!(plan.argv.join(" ").ends_with(" con0=fd:10 con=none ssl=none"));
+    assert_eq!(plan.consoles.len(), 1);
+    assert_eq!(find_console(&plan.consoles, None), None);
+    assert_eq!(find_console(&plan.consoles, Some(LOG_ALIAS)), None);
+}
+
+#[test]
+fn words_of_the_user_come_last_and_keep_their_quotes() {
+    let whole = argv(
+        "<cmdline> a=b  quoted=\"x y\"\n console=ttyS0 ssl-non-raw à=1 </cmdline>",
+        "",
+    );
+    assert!(
+        whole.ends_with(" ssl=none a=b quoted=\"x y\" console=ttyS0 ssl-non-raw à=1"),
+        "{whole}"
+    );
+    let plan = launch(&def("<cmdline>a=\"x y\" b</cmdline>", "")).unwrap();
+    assert_eq!(plan.argv[plan.argv.len() - 2..], ["a=\"x y\"", "b"]);
+}
+
+#[test]
+fn words_of_the_host_are_refused_by_name() {
+    for word in [
+        "umid=x",
+        "uml_dir=/",
+        "mconsole=notify:/x",
+        "mem=1G",
+        "iomem=a,/b",
+        "initrd=/x",
+        "con0=null",
+        "con=pts",
+        "con0x1=null",
+        "ssl3=pts",
+        "xterm=a,b,c",
+        "ubd0=/etc/shadow",
+        "ubda=/etc/shadow",
+        "eth0=tuntap",
+        "vec0:transport=tap",
+        "virtio_uml.device=/s:1",
+        "virtio-uml.device=/s:1",
+        "hostfs=/",
+        "--help",
+        "\"con0=null\"",
+        "x\u{e0}con0=null",
+        "-- con0=null",
+    ] {
+        let escaped = word.replace('"', "&quot;");
+        let error = launch(&def(&format!("<cmdline>a {escaped} b</cmdline>"), "")).unwrap_err();
+        assert_eq!(
+            (error.code(), error.origin()),
+            (Code::CONFIG_UNSUPPORTED, Origin::UML),
+            "{word}"
+        );
+        assert!(
+            error.to_string().contains("of <cmdline> is not the user's to say"),
+            "{word}: {error}"
+        );
+    }
+}
+
+#[test]
+fn what_uml_cannot_be_told_is_refused_by_name() {
+    let cases = [
+        ("<initrd>/a b</initrd>", "", "initrd '/a b' has a blank"),
+        ("<initrd>i</initrd>", "", "initrd 'i' is not an absolute path"),
+        (
+            "<initrd>/a/../b</initrd>",
+            "",
+            "initrd '/a/../b' is not an absolute path",
+        ),
+        ("<initrd>/@RUN@</initrd>", "", "initrd '/@RUN@' contains '@RUN@'"),
+        (
+            "<root>/dev/ubda con0=null</root>",
+            "",
+            "root '/dev/ubda con0=null' has a blank",
+        ),
+        ("<cmdline>a=@RUN@</cmdline>", "", "<cmdline> contains '@RUN@'"),
+        (
+            "<cmdline>a\u{85}b</cmdline>",
+            "",
+            "<cmdline> contains the control character '\\u{85}'",
+        ),
+        (
+            "",
+            "<disk><source file='a'/><target dev='ubda'/></disk>",
+            "disk 'ubda' 'a' is not an absolute path",
+        ),
+        (
+            "",
+            "<console><log file='l'/></console>",
+            "log file of console0 'l' is not an absolute path",
+        ),
+        (
+            "",
+            "<interface><mac address='52:54:0:0:0:1'/></interface><hostdev/>",
+            "domain 'vm' asks for what cannot be done: interface '52:54:00:00:00:01' of type 'user' (comes with the network support), <hostdev>",
+        ),
+    ];
+    for (os, devices, expected) in cases {
+        let error = launch(&def(os, devices)).unwrap_err();
+        assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
+        assert!(error.to_string().contains(expected), "{os}{devices}: {error}");
+    }
+    let mut small = def("", "");
+    small.memory.current_kib = 32 * 1024 - 1;
+    assert!(
+        launch(&small)
+            .unwrap_err()
+            .to_string()
+            .contains("UML boots with 32768 or more")
+    );
+    small.memory.current_kib += 1;
+    launch(&small).unwrap();
+    small.os.kernel = None;
+    assert!(launch(&small).unwrap_err().to_string().contains("has no <kernel>"));
+    small.emulator = Some("/e".to_owned());
+    assert_eq!(launch(&small).unwrap().argv[0], "/e");
+    small.os.cmdline = Some("x".repeat(4000));
+    assert!(
+        launch(&small)
+            .unwrap_err()
+            .to_string()
+            .contains("a UML kernel takes 4032")
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is accepted, the kernel finds no word in it that the host decides.
+    #[test]
+    fn no_accepted_line_hides_a_word_of_the_host(line in "([ab\"\t à=]|con0=|ubd0=|mem=|x ){0,10}") {
+        if let Ok(words) = word::checked(&line) {
+            let glued = words.join(" ");
+            let mut quoted = false;
+            for word in glued.as_bytes().split(|byte| { quoted ^= *byte == b'"'; matches!(byte, 9..=13 | 32 | 0xa0) && !quoted }) {
+                let bare: Vec<u8> = word.iter().copied().filter(|byte| *byte != b'"').collect();
+                for owned in ["con0=", "ubd0=", "mem="] {
+                    prop_assert!(!bare.starts_with(owned.as_bytes()), "{line:?} became {glued:?}");
+                }
+            }
+        }
+    }
+}
