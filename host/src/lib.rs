@@ -1,7 +1,10 @@
 //! The Lockstep host: plug-in loader, lock manager, wire protocol, guest supervisor and command line, one room each.
 
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod lock;
+pub mod logging;
 pub mod paths;
 pub mod rpc;
 pub mod server;

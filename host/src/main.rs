@@ -1,3 +1,7 @@
 //! The `lockstep` binary: hands its arguments to the room that serves them.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lockstep::cli::main(std::env::args_os())
+}

@@ -109,8 +109,8 @@ impl Setting for Duration {
         let millis = self.as_millis();
         let text = match millis {
             0 => "0s".to_owned(),
-            _ if millis % 60_000 == 0 => format!("{}min", millis / 60_000),
-            _ if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
+            _ if millis.is_multiple_of(60_000) => format!("{}min", millis / 60_000),
+            _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
             _ => format!("{millis}ms"),
         };
         quoted(&text)
@@ -141,9 +141,9 @@ impl Setting for Size {
     fn show(&self) -> String {
         let text = match self.0 {
             0 => "0 B".to_owned(),
-            bytes if bytes % (1 << 30) == 0 => format!("{} GiB", bytes >> 30),
-            bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
-            bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+            bytes if bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
+            bytes if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+            bytes if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
             bytes => format!("{bytes} B"),
         };
         quoted(&text)

@@ -43,3 +43,26 @@ fn quoted_key(key: &str) -> String {
         toml::Value::String(key.to_owned()).to_string()
     }
 }
+
+/// The same for programs: every key with value and source.
+#[must_use]
+pub fn document(config: &Config) -> serde_json::Value {
+    let mut sections = serde_json::Map::new();
+    for section in SECTIONS {
+        let mut keys = serde_json::Map::new();
+        for key in section.keys {
+            let value = config.settings.show(key.section, key.name).unwrap_or_default();
+            let source = config.source(key.section, key.name);
+            keys.insert(
+                key.name.to_owned(),
+                serde_json::json!({ "value": value, "source": source }),
+            );
+        }
+        sections.insert(section.name.to_owned(), keys.into());
+    }
+    let options =
+        |options: &Vec<(String, String)>| options.iter().cloned().collect::<std::collections::BTreeMap<_, _>>();
+    let drivers: std::collections::BTreeMap<_, _> = config.drivers.iter().map(|(k, v)| (k, options(v))).collect();
+    sections.insert("driver".to_owned(), serde_json::json!(drivers));
+    sections.into()
+}

@@ -1,0 +1,161 @@
+//! The command line: virsh's verbs, and what virsh does not have, over one connection to the host.
+//!
+//! Each group of verbs is one file with its arguments and what they do; [`output`] alone writes to the terminal, and
+//! [`exit`] alone knows the exit codes.
+
+pub mod args;
+pub mod complete;
+pub mod console;
+pub mod define;
+pub mod event;
+pub mod exit;
+pub mod filter;
+pub mod host;
+pub mod lifecycle;
+pub mod look;
+pub mod node;
+pub mod output;
+pub mod signals;
+pub mod terminal;
+pub mod words;
+
+use crate::client::{self, Connection, Target, Wish};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use exit::{Exit, Failure};
+use output::{Form, Output};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A virtualization host whose drivers are plug-ins.
+#[derive(Parser, Debug)]
+#[command(name = "lockstep", version, max_term_width = 100)]
+pub struct Cli {
+    /// What every verb takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Common {
+    /// The host to speak to: uml:///system, uml:///session or uml+unix:///system?socket=PATH
+    #[arg(short, long, global = true, value_name = "URI")]
+    pub connect: Option<String>,
+    /// Keep, or look for, everything of the host below this folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Connect to the read-only socket
+    #[arg(short, long, global = true)]
+    pub readonly: bool,
+    /// Leave out sentences and heads of tables
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// For people or for programs
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: Form,
+}
+
+/// Every verb.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Guests as they are.
+    #[command(flatten)]
+    Look(look::Verb),
+    /// Definitions of guests.
+    #[command(flatten)]
+    Define(define::Verb),
+    /// A guest's life.
+    #[command(flatten)]
+    Lifecycle(lifecycle::Verb),
+    /// Consoles.
+    #[command(flatten)]
+    Console(console::Verb),
+    /// Events.
+    #[command(flatten)]
+    Event(event::Verb),
+    /// The machine.
+    #[command(flatten)]
+    Node(node::Verb),
+    /// Network filters.
+    #[command(flatten)]
+    Filter(filter::Verb),
+    /// The host itself.
+    #[command(flatten)]
+    Host(host::Verb),
+}
+
+/// What a verb works with: where to connect, where to write.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// What every verb takes.
+    pub common: Common,
+    /// Where results go.
+    pub out: Output,
+}
+
+impl Session {
+    /// Connects to the host that the command line means.
+    ///
+    /// # Errors
+    /// No host there, or one that refuses.
+    pub fn connect(&self) -> Result<Connection, Failure> {
+        let wish = Wish {
+            uri: self.common.connect.clone(),
+            root: self.common.root.clone(),
+            readonly: self.common.readonly,
+            default_uri: std::env::var("LIBVIRT_DEFAULT_URI").ok(),
+        };
+        let target = Target::choose(&wish).map_err(client::Error::from)?;
+        Ok(Connection::open(&target)?)
+    }
+}
+
+/// The command with everything that its help says.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().after_help(exit::help())
+}
+
+/// Does what the arguments say; the process ends with the code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; neither they nor a complaint can be helped if nobody reads them.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() {
+                Exit::USAGE.code
+            } else {
+                Exit::OK.code
+            });
+        }
+    };
+    match perform(cli) {
+        Ok(()) => ExitCode::from(Exit::OK.code),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn perform(cli: Cli) -> Result<(), Failure> {
+    let session = Session {
+        out: Output::new(cli.common.output, cli.common.quiet),
+        common: cli.common,
+    };
+    match cli.verb {
+        Verb::Look(verb) => verb.perform(&session),
+        Verb::Define(verb) => verb.perform(&session),
+        Verb::Lifecycle(verb) => verb.perform(&session),
+        Verb::Console(verb) => verb.perform(&session),
+        Verb::Event(verb) => verb.perform(&session),
+        Verb::Node(verb) => verb.perform(&session),
+        Verb::Filter(verb) => verb.perform(&session),
+        Verb::Host(verb) => verb.perform(&session),
+    }
+}

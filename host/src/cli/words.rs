@@ -1,0 +1,154 @@
+//! libvirt's numbers in the words that virsh prints for them.
+
+/// A state (`virDomainState`).
+#[must_use]
+pub fn state(state: i32) -> &'static str {
+    let words = [
+        "no state",
+        "running",
+        "idle",
+        "paused",
+        "in shutdown",
+        "shut off",
+        "crashed",
+        "pmsuspended",
+    ];
+    word(&words, state)
+}
+
+/// The reason for a state (`virDomainRunningReason` and its kin).
+#[must_use]
+pub fn reason(state: i32, reason: i32) -> &'static str {
+    let words: &[&str] = match state {
+        1 => &[
+            "unknown",
+            "booted",
+            "migrated",
+            "restored",
+            "from snapshot",
+            "unpaused",
+            "migration canceled",
+            "save canceled",
+            "event wakeup",
+            "crashed",
+            "crashed",
+            "post-copy",
+            "post-copy failed",
+        ],
+        3 => &[
+            "unknown",
+            "user",
+            "migrating",
+            "saving",
+            "dumping",
+            "I/O error",
+            "watchdog",
+            "from snapshot",
+            "shutting down",
+            "creating snapshot",
+            "crashed",
+            "starting up",
+            "post-copy",
+            "post-copy failed",
+        ],
+        4 => &["unknown", "user"],
+        5 => &[
+            "unknown",
+            "shutdown",
+            "destroyed",
+            "crashed",
+            "migrated",
+            "saved",
+            "failed",
+            "from snapshot",
+            "daemon",
+        ],
+        6 => &["unknown", "panicked"],
+        _ => &["unknown"],
+    };
+    word(words, reason)
+}
+
+/// A lifecycle event (`virDomainEventType`) with its detail.
+#[must_use]
+pub fn lifecycle(event: i32, detail: i32) -> (&'static str, &'static str) {
+    let events: [(&str, &[&str]); 9] = [
+        ("Defined", &["Added", "Updated", "Renamed", "Snapshot"]),
+        ("Undefined", &["Removed", "Renamed"]),
+        (
+            "Started",
+            &["Booted", "Migrated", "Restored", "Snapshot", "Event wakeup"],
+        ),
+        (
+            "Suspended",
+            &[
+                "Paused",
+                "Migrated",
+                "I/O Error",
+                "Watchdog",
+                "Restored",
+                "Snapshot",
+                "API error",
+                "Post-copy",
+                "Post-copy Error",
+            ],
+        ),
+        (
+            "Resumed",
+            &["Unpaused", "Migrated", "Snapshot", "Post-copy", "Post-copy Error"],
+        ),
+        (
+            "Stopped",
+            &[
+                "Shutdown",
+                "Destroyed",
+                "Crashed",
+                "Migrated",
+                "Saved",
+                "Failed",
+                "Snapshot",
+            ],
+        ),
+        (
+            "Shutdown",
+            &[
+                "Finished",
+                "Finished after guest request",
+                "Finished after host request",
+            ],
+        ),
+        ("PMSuspended", &["Memory", "Disk"]),
+        ("Crashed", &["Panicked", "Crashloaded"]),
+    ];
+    let Some((name, details)) = usize::try_from(event).ok().and_then(|event| events.get(event)) else {
+        return ("unknown", "unknown");
+    };
+    (name, word(details, detail))
+}
+
+fn word(words: &[&'static str], number: i32) -> &'static str {
+    let word = usize::try_from(number).ok().and_then(|number| words.get(number));
+    word.copied().unwrap_or("unknown")
+}
+
+/// A version number as libvirt packs it: major * 1,000,000 + minor * 1,000 + release.
+#[must_use]
+pub fn version(packed: u64) -> String {
+    format!("{}.{}.{}", packed / 1_000_000, packed / 1_000 % 1_000, packed % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_virshs_words_and_unknown_ones_do_no_harm() {
+        assert_eq!((state(5), reason(5, 2)), ("shut off", "destroyed"));
+        assert_eq!((state(1), reason(1, 1)), ("running", "booted"));
+        assert_eq!((state(-1), reason(99, -7)), ("unknown", "unknown"));
+        assert_eq!(lifecycle(5, 0), ("Stopped", "Shutdown"));
+        assert_eq!(lifecycle(5, 99), ("Stopped", "unknown"));
+        assert_eq!(lifecycle(99, 0), ("unknown", "unknown"));
+        assert_eq!(version(9_000_012), "9.0.12");
+    }
+}
