@@ -1,0 +1,149 @@
+//! Golden documents: each `golden/NAME.xml` gives the same `.out.xml`, and the same `.argv` or `.error`, as before.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p uml-driver --test golden` writes them anew; the diff is then the review.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use uml_driver::def::DomainDef;
+use uml_driver::plan;
+
+fn documents() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut documents: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension().is_some_and(|end| end == "xml") && !path.to_string_lossy().ends_with(".out.xml")
+        })
+        .collect();
+    documents.sort();
+    assert!(!documents.is_empty());
+    documents
+}
+
+/// What should be in the file beside `document` with this ending; `None` means that there should be none.
+fn compare(document: &Path, ending: &str, found: Option<&str>) {
+    let golden = document.with_extension(ending);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        match found {
+            Some(found) => std::fs::write(&golden, found).unwrap(),
+            None if golden.exists() => std::fs::remove_file(&golden).unwrap(),
+            None => {}
+        }
+        return;
+    }
+    let expected = golden.exists().then(|| std::fs::read_to_string(&golden).unwrap());
+    assert_eq!(found, expected.as_deref(), "{}", golden.display());
+}
+
+/// One line per argument, then what else the host is asked for.
+fn print(plan: &plan::LaunchPlan) -> String {
+    let mut out = plan.argv.join("\n");
+    out.push('\n');
+    for (name, value) in &plan.env {
+        writeln!(out, "env {name}={value}").unwrap();
+    }
+    for (k, line) in plan.consoles.iter().enumerate() {
+        let pty = if line.pty { " pty" } else { "" };
+        let log = line
+            .log
+            .as_ref()
+            .map_or_else(String::new, |log| format!(" log {}", log.display()));
+        writeln!(out, "line {k} {}{pty}{log}", line.alias).unwrap();
+    }
+    for file in &plan.files {
+        writeln!(
+            out,
+            "file {} {}",
+            if file.writable { "rw" } else { "ro" },
+            file.path.display()
+        )
+        .unwrap();
+    }
+    for cow in &plan.cows {
+        writeln!(out, "cow {} over {}", cow.file.display(), cow.backing.display()).unwrap();
+    }
+    writeln!(out, "memory {}", plan.memory_bytes).unwrap();
+    out
+}
+
+fn error(error: &driver_api::error::Error) -> String {
+    format!("{} {}\n{error}\n", error.code().0, error.origin().0)
+}
+
+#[test]
+fn each_document_gives_what_it_gave() {
+    for document in documents() {
+        let text = std::fs::read(&document).unwrap();
+        let (printed, planned) = match DomainDef::from_xml(&text) {
+            Ok(def) => {
+                let printed = def.to_xml(None);
+                assert_eq!(
+                    DomainDef::from_xml(printed.as_bytes()).unwrap(),
+                    def,
+                    "{}",
+                    document.display()
+                );
+                (Some(printed), plan::launch(&def))
+            }
+            Err(error) => (None, Err(error)),
+        };
+        compare(&document, "out.xml", printed.as_deref());
+        compare(&document, "argv", planned.as_ref().ok().map(print).as_deref());
+        compare(&document, "error", planned.as_ref().err().map(error).as_deref());
+    }
+}
+
+/// Documents that libvirt prints otherwise, each with the reason.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "full.xml",
+        "libvirt knows no 'ubd2' and drops what it does not know, we keep it",
+    ),
+    ("many-disks.xml", "libvirt knows no 'ubd0'"),
+    ("network.xml", "libvirt's test driver makes up names of taps"),
+    (
+        "unsupported.xml",
+        "libvirt adds a controller and an address to each disk that is not UML's",
+    ),
+    ("virt-install.xml", "libvirt's test driver refuses input devices"),
+    (
+        "path-with-comma.xml",
+        "libvirt accepts it, and UML would open two other files",
+    ),
+];
+
+/// libvirt's own test driver, where there is one, prints the same documents in the same way and refuses the same ones.
+#[test]
+fn libvirt_prints_the_same() {
+    let virsh = |commands: &str| {
+        Command::new("virsh")
+            .args(["-q", "-c", "test:///default", commands])
+            .output()
+    };
+    if !virsh("version").is_ok_and(|output| output.status.success()) {
+        println!("skipped: no virsh with a test driver here");
+        return;
+    }
+    for document in documents() {
+        let file = document.file_name().unwrap().to_string_lossy().into_owned();
+        if let Some((_, reason)) = DIFFERENT.iter().find(|(name, _)| *name == file) {
+            println!("{file} not compared: {reason}");
+            continue;
+        }
+        let name = file.trim_end_matches(".xml");
+        let output = virsh(&format!("define {}; dumpxml --inactive {name}", document.display())).unwrap();
+        let theirs = String::from_utf8(output.stdout).unwrap();
+        let ours = DomainDef::from_xml(&std::fs::read(&document).unwrap());
+        match ours {
+            Ok(def) => {
+                // An empty `<devices>` is written in two lines there; no reader can tell.
+                let ours = def.to_xml(None).replace("<devices/>", "<devices>\n  </devices>");
+                // Quotes in text are escaped there, so these are those around attributes of metadata.
+                assert_eq!(ours.trim_end(), theirs.trim_end().replace('"', "'"), "{file}");
+            }
+            Err(error) => assert!(!output.status.success(), "{file}: only we refuse it: {error}"),
+        }
+    }
+}
