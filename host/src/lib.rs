@@ -8,3 +8,4 @@ pub mod logging;
 pub mod paths;
 pub mod rpc;
 pub mod server;
+pub mod supervisor;

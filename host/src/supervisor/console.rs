@@ -1,0 +1,301 @@
+//! `Console`: drains one console of a guest into its logs and to its viewers, and carries their input back.
+
+use super::order::{ConsoleOrder, Failure, Step, console_socket};
+use super::peer;
+use super::pty::Pty;
+use super::ring::Ring;
+use super::rotation::RotatedLog;
+use super::viewer::{Role, Viewer};
+use rustix::event::{PollFlags, Timespec};
+use std::collections::VecDeque;
+use std::fs::Permissions;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+/// What a viewer that joins late still gets to see.
+const HISTORY: usize = 64 * 1024;
+/// Input that may wait for a guest that does not read; after that its writers wait.
+const INPUT: usize = 16 * 1024;
+/// Viewers of one console; more are turned away.
+const VIEWERS: usize = 64;
+
+/// What of a console became ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    Guest,
+    Listener,
+    Viewer(usize),
+    PtyEdge,
+    PtyRoom,
+}
+
+/// One console of the guest.
+#[derive(Debug)]
+pub(super) struct Console {
+    guest: Option<UnixStream>,
+    input: VecDeque<u8>,
+    logs: Vec<RotatedLog>,
+    ring: Ring,
+    listener: UnixListener,
+    viewers: Vec<Viewer>,
+    pty: Option<Pty>,
+}
+
+/// A console and what the rest of the world gets of it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) console: Console,
+    /// The guest's end.
+    pub(super) end: OwnedFd,
+    /// The path of the pty, or empty.
+    pub(super) pty: String,
+}
+
+impl Console {
+    /// Opens console `index` in the current folder.
+    pub(super) fn open(index: usize, order: &ConsoleOrder, log_bytes: u64, log_files: u32) -> Result<Opened, Failure> {
+        let mut logs = Vec::new();
+        for path in &order.logs {
+            let log = RotatedLog::open(path, log_bytes, log_files);
+            logs.push(log.step(|| format!("open the console log '{}'", path.display()))?);
+        }
+        let (host, guest) = UnixStream::pair().step(|| format!("make console {index}"))?;
+        host.set_nonblocking(true).step(|| format!("set up console {index}"))?;
+        let name = console_socket(index);
+        let listener = UnixListener::bind(&name).step(|| format!("listen at '{name}'"))?;
+        std::fs::set_permissions(&name, Permissions::from_mode(0o600)).step(|| format!("protect '{name}'"))?;
+        listener.set_nonblocking(true).step(|| format!("set up '{name}'"))?;
+        let (pty, path) = match order.pty {
+            true => Pty::open()
+                .map(|(pty, path)| (Some(pty), path))
+                .step(|| format!("make a pty for console {index}"))?,
+            false => (None, String::new()),
+        };
+        let console = Self {
+            guest: Some(host),
+            input: VecDeque::new(),
+            logs,
+            ring: Ring::new(HISTORY),
+            listener,
+            viewers: Vec::new(),
+            pty,
+        };
+        Ok(Opened {
+            console,
+            end: guest.into(),
+            pty: path,
+        })
+    }
+
+    /// What this console waits for.
+    pub(super) fn interests(&self) -> Vec<(Part, BorrowedFd<'_>, PollFlags)> {
+        let mut list = vec![(Part::Listener, self.listener.as_fd(), PollFlags::IN)];
+        if let Some(guest) = &self.guest {
+            let out = if self.input.is_empty() {
+                PollFlags::empty()
+            } else {
+                PollFlags::OUT
+            };
+            list.push((Part::Guest, guest.as_fd(), PollFlags::IN | out));
+        }
+        for (number, viewer) in self.viewers.iter().enumerate() {
+            let mut flags = PollFlags::empty();
+            // A writer whose guest does not read has to wait.
+            if viewer.role != Role::Writer || self.has_room() {
+                flags |= PollFlags::IN;
+            }
+            if !viewer.outbox.is_empty() {
+                flags |= PollFlags::OUT;
+            }
+            list.push((Part::Viewer(number), viewer.stream().as_fd(), flags));
+        }
+        if let Some(pty) = &self.pty {
+            list.push((Part::PtyEdge, pty.edges().as_fd(), PollFlags::IN));
+            if !pty.outbox.is_empty() {
+                list.push((Part::PtyRoom, pty.master().as_fd(), PollFlags::OUT));
+            }
+        }
+        list
+    }
+
+    fn has_room(&self) -> bool {
+        self.input.len() < INPUT
+    }
+
+    /// Does what became possible.
+    pub(super) fn handle(&mut self, part: Part, flags: PollFlags) {
+        match part {
+            Part::Guest => {
+                if flags.contains(PollFlags::OUT) {
+                    self.feed();
+                }
+                if flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+                    self.drain();
+                }
+            }
+            Part::Listener => self.accept(),
+            Part::Viewer(number) => self.serve(number, flags),
+            Part::PtyEdge => {
+                if let Some(pty) = &mut self.pty {
+                    pty.take_edge();
+                }
+            }
+            Part::PtyRoom => {
+                if let Some(pty) = &mut self.pty {
+                    pty.flush();
+                }
+            }
+        }
+        self.read_pty();
+    }
+
+    /// Drops viewers that are gone; not in the middle of a round, whose places refer to them by number.
+    pub(super) fn sweep(&mut self) {
+        self.viewers.retain(|viewer| viewer.role != Role::Gone);
+    }
+
+    fn accept(&mut self) {
+        let Ok((stream, _)) = self.listener.accept() else {
+            return;
+        };
+        if !peer::is_own(&stream) {
+            return;
+        }
+        let Ok(mut viewer) = Viewer::new(stream) else { return };
+        if self.viewers.len() >= VIEWERS {
+            viewer.refuse("busy: this console has as many viewers as it can serve");
+        }
+        self.viewers.push(viewer);
+    }
+
+    fn serve(&mut self, number: usize, flags: PollFlags) {
+        let Some(viewer) = self.viewers.get_mut(number) else {
+            return;
+        };
+        if flags.contains(PollFlags::OUT) {
+            viewer.flush();
+        }
+        if !flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            return;
+        }
+        let typed = viewer.read();
+        if let Role::Asked(wish) = viewer.role {
+            if wish.write && wish.force {
+                for other in self.viewers.iter_mut().filter(|other| other.role == Role::Writer) {
+                    other.outbox.push(b"\r\n[another viewer has taken this console]\r\n");
+                    other.leave();
+                }
+            }
+            let taken = self.viewers.iter().any(|other| other.role == Role::Writer);
+            if let Some(viewer) = self.viewers.get_mut(number) {
+                viewer.decide(wish, taken, &self.ring);
+            }
+        }
+        self.type_in(&typed);
+    }
+
+    fn read_pty(&mut self) {
+        while self.has_room()
+            && let Some(pty) = self.pty.as_mut().filter(|pty| pty.readable)
+        {
+            let typed = pty.read();
+            self.type_in(&typed);
+        }
+    }
+
+    fn type_in(&mut self, bytes: &[u8]) {
+        self.input.extend(bytes);
+        self.feed();
+    }
+
+    /// Gives the guest what waits for it, as far as it takes it.
+    fn feed(&mut self) {
+        let Some(mut guest) = self.guest.as_ref() else {
+            self.input.clear();
+            return;
+        };
+        while !self.input.is_empty() {
+            match guest.write(self.input.as_slices().0) {
+                Ok(count) => drop(self.input.drain(..count)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                // Nobody reads it any more.
+                Err(_) => self.input.clear(),
+            }
+        }
+    }
+
+    /// Reads what the guest says, a bounded piece at a time so that other consoles get their turn.
+    fn drain(&mut self) {
+        let mut chunk = [0_u8; 16 * 1024];
+        for _ in 0..4 {
+            let Some(mut guest) = self.guest.as_ref() else { return };
+            match guest.read(&mut chunk) {
+                Ok(0) => self.guest = None,
+                Ok(count) => self.spread(&chunk[..count]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.guest = None,
+            }
+        }
+    }
+
+    fn spread(&mut self, chunk: &[u8]) {
+        for log in &mut self.logs {
+            // A full disk costs log lines, never the guest.
+            let _ = log.append(chunk);
+        }
+        self.ring.push(chunk);
+        for viewer in self.viewers.iter_mut().filter(|viewer| viewer.watches()) {
+            viewer.outbox.push(chunk);
+            viewer.flush();
+        }
+        if let Some(pty) = &mut self.pty {
+            pty.push(chunk);
+        }
+    }
+
+    /// The last whole lines, at most `bytes` of them.
+    pub(super) fn tail(&self, bytes: usize) -> String {
+        self.ring.last_lines(bytes)
+    }
+
+    /// Sends every viewer away.
+    pub(super) fn drop_viewers(&mut self) {
+        for viewer in &mut self.viewers {
+            viewer.leave();
+        }
+    }
+
+    /// After the guest's death: takes its last words out of the pipe and gives viewers a moment to get them.
+    pub(super) fn finish(&mut self) {
+        while self.guest.is_some() {
+            let before = self.ring.last(HISTORY).len();
+            self.drain();
+            // A descriptor that somehow survived must not hold up the end.
+            if self.guest.is_some() && self.ring.last(HISTORY).len() == before {
+                self.guest = None;
+            }
+        }
+        self.drop_viewers();
+        let patience = Timespec {
+            tv_sec: 0,
+            tv_nsec: 50_000_000,
+        };
+        for _ in 0..4 {
+            self.sweep();
+            let mut slow: Vec<_> = self
+                .viewers
+                .iter()
+                .map(|v| rustix::event::PollFd::new(v.stream(), PollFlags::OUT))
+                .collect();
+            if slow.is_empty() || rustix::event::poll(&mut slow, Some(&patience)).is_err() {
+                return;
+            }
+            drop(slow);
+            self.viewers.iter_mut().for_each(Viewer::flush);
+        }
+    }
+}

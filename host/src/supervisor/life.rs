@@ -1,0 +1,225 @@
+//! A guest's life as its supervisor lives it: one thread, one poll, until the guest is gone and its end is on disk.
+
+use super::console::{Console, Part};
+use super::control::{Client, Notes, Reply, Request};
+use super::order::{ENDED, Ended};
+use super::record::{self, Durable};
+use super::start::{self, Guest};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::RecvFlags;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+/// Bytes of console 0 that an exit record keeps.
+const TAIL: usize = 4096;
+/// Notifications that an exit record keeps.
+const NOTES: usize = 16;
+/// Notifications taken in one round, so that a guest that floods does not starve its consoles.
+const ROUND: usize = 16;
+/// The longest notification; what is longer is cut.
+const NOTIFICATION: usize = 8192;
+
+/// What became ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Exit,
+    Terminate,
+    Notify,
+    Listener,
+    Client(usize),
+    Console(usize, Part),
+}
+
+/// A running guest with all that is attached to it.
+#[derive(Debug)]
+pub(super) struct Life {
+    guest: Guest,
+    listener: UnixListener,
+    terminate: OwnedFd,
+    clients: Vec<Client>,
+    notes: Notes,
+    requested: bool,
+}
+
+impl Life {
+    /// `terminate` becomes readable when somebody asks this process to end.
+    pub(super) fn new(guest: Guest, listener: UnixListener, terminate: OwnedFd) -> Self {
+        Self {
+            guest,
+            listener,
+            terminate,
+            clients: Vec::new(),
+            notes: Notes::default(),
+            requested: false,
+        }
+    }
+
+    /// Serves until the guest is gone, then writes down how it ended.
+    pub(super) fn run(mut self) {
+        while self.round() {}
+        self.finish();
+    }
+
+    /// Waits once and serves all that is ready; `false` when the guest is gone.
+    fn round(&mut self) -> bool {
+        for (place, flags) in self.wait() {
+            match place {
+                Place::Exit => return false,
+                Place::Terminate => self.kill(),
+                Place::Notify => self.take_notes(),
+                Place::Listener => {
+                    if let Ok((stream, _)) = self.listener.accept() {
+                        self.clients.extend(Client::new(stream));
+                    }
+                }
+                Place::Client(number) => self.serve(number),
+                Place::Console(number, part) => self.guest.consoles[number].handle(part, flags),
+            }
+        }
+        self.clients.retain(|client| !client.gone);
+        self.guest.consoles.iter_mut().for_each(Console::sweep);
+        true
+    }
+
+    fn wait(&self) -> Vec<(Place, PollFlags)> {
+        let guest = &self.guest;
+        let mut places: Vec<(Place, BorrowedFd<'_>, PollFlags)> = vec![
+            (Place::Notify, guest.notify.as_fd(), PollFlags::IN),
+            (Place::Terminate, self.terminate.as_fd(), PollFlags::IN),
+            (Place::Listener, self.listener.as_fd(), PollFlags::IN),
+        ];
+        for (number, client) in self.clients.iter().enumerate() {
+            let out = if client.is_behind() {
+                PollFlags::OUT
+            } else {
+                PollFlags::empty()
+            };
+            places.push((Place::Client(number), client.stream().as_fd(), PollFlags::IN | out));
+        }
+        for (number, console) in guest.consoles.iter().enumerate() {
+            let parts = console.interests();
+            places.extend(
+                parts
+                    .into_iter()
+                    .map(|(part, fd, flags)| (Place::Console(number, part), fd, flags)),
+            );
+        }
+        // Last, so that what came before the exit is served first.
+        places.push((Place::Exit, guest.pidfd.as_fd(), PollFlags::IN));
+        let mut fds: Vec<PollFd<'_>> = places
+            .iter()
+            .map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags))
+            .collect();
+        if poll(&mut fds, None).is_err() {
+            return Vec::new();
+        }
+        let ready = fds.iter().map(PollFd::revents);
+        places
+            .iter()
+            .map(|(place, ..)| *place)
+            .zip(ready)
+            .filter(|(_, flags)| !flags.is_empty())
+            .collect()
+    }
+
+    fn kill(&mut self) {
+        self.requested = true;
+        // The signal stays pending otherwise, and this would be called again and again.
+        let _ = rustix::io::read(&self.terminate, &mut [0_u8; 128]);
+        let group = self.guest.group.as_ref();
+        if group.is_none_or(|group| group.kill().is_err()) {
+            let _ = rustix::process::pidfd_send_signal(&self.guest.pidfd, rustix::process::Signal::KILL);
+        }
+    }
+
+    fn take_notes(&mut self) {
+        let mut buffer = [0_u8; NOTIFICATION];
+        for _ in 0..ROUND {
+            match rustix::net::recv(&self.guest.notify, &mut buffer, RecvFlags::empty()) {
+                Ok((count, _)) => self.notes.push(buffer[..count].to_vec()),
+                Err(_) => break,
+            }
+        }
+        for client in &mut self.clients {
+            client.tell(&self.notes);
+        }
+    }
+
+    fn serve(&mut self, number: usize) {
+        let Some(client) = self.clients.get_mut(number) else {
+            return;
+        };
+        let mut requests = client.read();
+        client.tell(&self.notes);
+        for request in requests.drain(..) {
+            let reply = match request {
+                Ok(Request::Kill) => {
+                    self.kill();
+                    Reply::Done
+                }
+                Ok(Request::Status) => Reply::Status(self.guest.running.clone()),
+                Ok(Request::Tail { bytes }) => Reply::Tail(
+                    self.guest
+                        .consoles
+                        .first()
+                        .map(|console| console.tail(bytes))
+                        .unwrap_or_default(),
+                ),
+                Ok(Request::Watch) => {
+                    if let Some(client) = self.clients.get_mut(number) {
+                        client.watch(&self.notes);
+                    }
+                    continue;
+                }
+                // No answer: it is not waited for.
+                Ok(Request::Confirm { seq }) => {
+                    self.notes.confirmed = self.notes.confirmed.max(seq);
+                    continue;
+                }
+                Ok(Request::DropViewers) => {
+                    self.guest.consoles.iter_mut().for_each(Console::drop_viewers);
+                    Reply::Done
+                }
+                Err(why) => Reply::Unknown(why),
+            };
+            if let Some(client) = self.clients.get_mut(number) {
+                client.answer(&reply);
+            }
+        }
+    }
+
+    fn finish(mut self) {
+        // Read before the group, and with it the kernel's count, is removed.
+        let out_of_memory = self
+            .guest
+            .group
+            .as_ref()
+            .is_some_and(super::cgroup::Group::out_of_memory);
+        let (code, signal) = start::end(&self.guest.pidfd, self.guest.group.as_ref());
+        // Every process that could speak is dead now, so what is in the sockets is all that will ever be.
+        self.take_notes();
+        for console in &mut self.guest.consoles {
+            console.finish();
+        }
+        let ended = Ended {
+            code,
+            signal,
+            out_of_memory,
+            supervisor_lost: false,
+            requested: self.requested,
+            notifications: self.notes.newest(NOTES),
+            confirmed: self.notes.confirmed,
+            console_tail: self
+                .guest
+                .consoles
+                .first()
+                .map(|console| console.tail(TAIL))
+                .unwrap_or_default(),
+            failure: None,
+        };
+        if let Err(e) = record::write(Path::new("."), ENDED, &ended, Durable::Yes) {
+            eprintln!("cannot write '{ENDED}': {e}");
+        }
+    }
+}

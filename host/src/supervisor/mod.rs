@@ -1,0 +1,35 @@
+//! Guest supervisors: the process that stands behind each guest, and the host's side of it.
+//!
+//! A guest is started by a process of its own (`lockstep __supervise`), which holds the guest's consoles, waits for its
+//! end and writes that down. The host may die and come back as often as it likes; the guest does not notice. The
+//! supervisor may die too: then the kernel kills the guest, whose first process is the first of a PID namespace and
+//! tied to its supervisor's life.
+
+mod cgroup;
+pub mod child;
+mod console;
+mod control;
+mod delivery;
+mod elf;
+mod guests;
+mod identity;
+mod launch;
+mod life;
+mod numbers;
+mod order;
+mod outbox;
+mod peer;
+mod process;
+mod pty;
+mod record;
+mod ring;
+mod rotation;
+mod sandbox;
+mod start;
+mod survey;
+mod sys;
+mod viewer;
+mod watch;
+
+pub use delivery::Sink;
+pub use guests::{ConsoleMode, Guests, Options};

@@ -1,0 +1,112 @@
+//! What /proc tells of processes: names that can not be confused, and processor time of a tree.
+
+use super::order::ProcessName;
+use super::sys;
+use std::collections::HashMap;
+use std::io;
+
+/// The kernel's name for this run of the machine.
+pub(super) fn boot_id() -> io::Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .to_owned())
+}
+
+/// The fields of a stat file that are of use here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stat {
+    parent: u32,
+    /// Processor time in ticks, of the process and of the children that it has waited for.
+    ticks: u64,
+    start: u64,
+    zombie: bool,
+}
+
+fn parse_stat(text: &str) -> Option<Stat> {
+    // The program's name in parentheses may hold blanks and parentheses itself.
+    let (_, rest) = text.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // Field 3 (state) is the first here.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        parent: u32::try_from(number(4)?).ok()?,
+        ticks: number(14)? + number(15)? + number(16)? + number(17)?,
+        start: number(22)?,
+        zombie: matches!(fields.first(), Some(&("Z" | "X"))),
+    })
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The name of a process that exists now.
+pub(super) fn name(pid: u32) -> Option<ProcessName> {
+    stat(pid).map(|stat| ProcessName { pid, start: stat.start })
+}
+
+/// Whether exactly this process still lives (a zombie does not).
+pub(super) fn lives(process: ProcessName) -> bool {
+    stat(process.pid).is_some_and(|stat| stat.start == process.start && !stat.zombie)
+}
+
+/// Processor time in nanoseconds of a process and all that descend from it.
+pub(super) fn tree_time(root: u32) -> io::Result<u64> {
+    let mut stats = HashMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        if let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
+            && let Some(stat) = stat(pid)
+        {
+            stats.insert(pid, stat);
+        }
+    }
+    let belongs = |mut pid: u32| {
+        // The table was not read at one moment, so a chain may be broken or even, with reused numbers, a circle.
+        for _ in 0..64 {
+            if pid == root {
+                return true;
+            }
+            match stats.get(&pid) {
+                Some(stat) => pid = stat.parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    let ticks: u64 = stats
+        .iter()
+        .filter(|(pid, _)| belongs(**pid))
+        .map(|(_, stat)| stat.ticks)
+        .sum();
+    Ok(ticks * sys::tick_nanoseconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_past_an_odd_program_name() {
+        let line = "77 (a) R (b) S 12 77 77 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 123456 1 2 3";
+        let expected = Stat {
+            parent: 12,
+            ticks: 100,
+            start: 123_456,
+            zombie: false,
+        };
+        assert_eq!(parse_stat(line), Some(expected));
+        assert_eq!(parse_stat("77 (x"), None);
+        assert_eq!(parse_stat("77 (x) S 1"), None);
+    }
+
+    #[test]
+    fn this_process_lives_and_one_with_another_start_does_not() {
+        let own = name(std::process::id()).unwrap();
+        assert!(lives(own));
+        assert!(!lives(ProcessName {
+            start: own.start + 1,
+            ..own
+        }));
+        assert!(tree_time(own.pid).is_ok());
+    }
+}

@@ -1,0 +1,260 @@
+//! The guest's first process between clone and execve: its own small root, its own user, no rights, then the program.
+
+use super::identity::Visible;
+use super::order::{Failure, Step};
+use super::sys;
+use driver_api::types::guest::CONSOLE_FD;
+use rustix::fs::{CWD, Mode};
+use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use rustix::process::{Gid, Resource, Rlimit, Signal, Uid};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The run folder as the guest sees it, what `@RUN@` stands for.
+pub(super) const RUN: &str = "/run/guest";
+/// The guest's private memory-backed folder; not `/tmp`, where files to be shown may lie.
+pub(super) const MEMORY: &str = "/run/memory";
+/// Device nodes that programs take for granted; none of them leads anywhere.
+const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+/// Where the loader of a dynamically linked program finds itself and its libraries.
+const LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"];
+
+const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
+const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
+const RDONLY: u64 = libc::MOUNT_ATTR_RDONLY;
+
+/// All that the guest's first process needs to know.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) argv: Vec<CString>,
+    pub(super) env: Vec<CString>,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Whether it changes to that user (else the user namespace has given it that one).
+    pub(super) switch: bool,
+    pub(super) files: Vec<Visible>,
+    /// Whether the program is dynamically linked.
+    pub(super) libraries: bool,
+    pub(super) memory_bytes: u64,
+    /// The guest's ends of its consoles.
+    pub(super) consoles: Vec<OwnedFd>,
+    /// The empty folder to build the root on.
+    pub(super) root: PathBuf,
+    /// The run folder as the host sees it.
+    pub(super) run: PathBuf,
+}
+
+/// Builds the guest's world; returns what could not be isolated.
+pub(super) fn build(plan: &mut Plan) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
+    // The host must not be the one that is killed when memory runs out.
+    if std::fs::write("/proc/self/oom_score_adj", "300").is_err() {
+        notes.push("the guest is not preferred when memory runs out".to_owned());
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .step(|| "make the mount namespace private".to_owned())?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount(
+        "lockstep",
+        &plan.root,
+        "tmpfs",
+        flags,
+        Some(c"size=1m,nr_inodes=4096,mode=0755"),
+    )
+    .step(|| "mount the guest's root".to_owned())?;
+    let root = plan.root.clone();
+    for device in DEVICES {
+        show(&root, Path::new(device), Path::new(device), None, NOSUID)?;
+    }
+    if plan.libraries {
+        for library in LIBRARIES.map(Path::new) {
+            if library.exists() {
+                show(&root, library, library, None, NOSUID | NODEV | RDONLY)?;
+            }
+        }
+    }
+    show(&root, &plan.run, Path::new(RUN), None, NOSUID | NODEV)?;
+    show(&root, &plan.run, &plan.run, None, NOSUID | NODEV)?;
+    memory_folder(plan, &root)?;
+    if let Err(failure) = process_folder(&root) {
+        notes.push(format!("no /proc inside ({failure})"));
+    }
+    // A folder before what lies in it.
+    plan.files.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in &mut plan.files {
+        let readonly = if file.writable { 0 } else { RDONLY };
+        show(
+            &root,
+            &file.path,
+            &file.path,
+            file.tree.take(),
+            NOSUID | NODEV | readonly,
+        )?;
+    }
+    enter(&root)?;
+    // Only a UTS namespace of its own can be named; without one the name of the host must stay.
+    let _ = rustix::system::sethostname(b"guest");
+    Ok(notes)
+}
+
+fn memory_folder(plan: &Plan, root: &Path) -> Result<(), Failure> {
+    let target = inside(root, Path::new(MEMORY));
+    std::fs::create_dir_all(&target).step(|| "make the memory folder".to_owned())?;
+    let options = format!("size={},mode=0700,uid={},gid={}", plan.memory_bytes, plan.uid, plan.gid);
+    let options = CString::new(options).step(|| "name the memory folder's size".to_owned())?;
+    // Executable on purpose: a UML guest runs its programs out of its memory file.
+    rustix::mount::mount(
+        "lockstep-memory",
+        &target,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        options.as_c_str(),
+    )
+    .step(|| format!("mount {} bytes for the guest's memory", plan.memory_bytes))
+}
+
+fn process_folder(root: &Path) -> Result<(), Failure> {
+    let target = inside(root, Path::new("/proc"));
+    std::fs::create_dir_all(&target).step(|| "make /proc".to_owned())?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    // subset=pid leaves out /proc/sys and all else that could speak to the host's kernel.
+    rustix::mount::mount("proc", &target, "proc", flags, Some(c"subset=pid")).step(|| "mount /proc".to_owned())
+}
+
+/// Shows `source` of the host as `target` of the guest.
+fn show(root: &Path, source: &Path, target: &Path, tree: Option<OwnedFd>, attributes: u64) -> Result<(), Failure> {
+    let place = inside(root, target);
+    // A folder comes with what is mounted in it: a user namespace may not look beneath a mount that it inherited.
+    let (tree, recursive) = match tree {
+        Some(tree) => (tree, false),
+        None => (
+            clone_tree(source).step(|| format!("clone the mount of '{}'", source.display()))?,
+            true,
+        ),
+    };
+    let stat = rustix::fs::fstat(&tree).step(|| format!("look at '{}'", source.display()))?;
+    let folder = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+    prepare(&place, folder).step(|| format!("make a place for '{}'", target.display()))?;
+    sys::mount_setattr(tree.as_fd(), attributes, recursive, None)
+        .step(|| format!("restrict '{}'", source.display()))?;
+    rustix::mount::move_mount(&tree, "", CWD, &place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .step(|| format!("show '{}' to the guest", source.display()))
+}
+
+fn clone_tree(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    Ok(rustix::mount::open_tree(CWD, path, flags)?)
+}
+
+fn prepare(place: &Path, folder: bool) -> io::Result<()> {
+    if folder {
+        return std::fs::create_dir_all(place);
+    }
+    if let Some(parent) = place.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match std::fs::File::create_new(place) {
+        // It lies in a folder that is shown already.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Makes `root` the root, with nothing of the old one left.
+fn enter(root: &Path) -> Result<(), Failure> {
+    rustix::process::chdir(root).step(|| "enter the guest's root".to_owned())?;
+    // Both arguments the same: the old root is stacked on the new one and then taken off.
+    rustix::process::pivot_root(".", ".").step(|| "change the root".to_owned())?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).step(|| "take the host's root off".to_owned())?;
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount_remount("/", flags, c"").step(|| "make the guest's root read-only".to_owned())?;
+    rustix::process::chdir(RUN).step(|| "enter the run folder".to_owned())
+}
+
+/// Gives up every right, for good. After this the process is as harmless as the program that it will become.
+pub(super) fn renounce(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
+    let core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    rustix::process::setrlimit(Resource::Core, core).step(|| "forbid core files".to_owned())?;
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    sys::empty_bounding_set().step(|| "empty the capability bounding set".to_owned())?;
+    let _ = rustix::thread::clear_ambient_capability_set();
+    if plan.switch {
+        let (uid, gid) = (Uid::from_raw(plan.uid), Gid::from_raw(plan.gid));
+        rustix::thread::set_thread_groups(&[]).step(|| "leave the supplementary groups".to_owned())?;
+        rustix::thread::set_thread_res_gid(gid, gid, gid).step(|| format!("become group {}", plan.gid))?;
+        rustix::thread::set_thread_res_uid(uid, uid, uid).step(|| format!("become user {}", plan.uid))?;
+    } else if rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|g| g.as_raw() != plan.gid)) {
+        notes.push("guest processes keep the host's supplementary groups".to_owned());
+    }
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    rustix::thread::set_capabilities(None, none).step(|| "drop the capabilities".to_owned())?;
+    rustix::thread::set_no_new_privs(true).step(|| "forbid new privileges".to_owned())?;
+    // A change of user clears it, so it comes after; who has lost its parent before this line is told by the
+    // supervisor's missing word (see `start`).
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .step(|| "tie the guest's life to its supervisor".to_owned())?;
+    // With it on, UML adds a random gap of hundreds of megabytes to its memory file.
+    sys::no_randomisation().step(|| "turn address randomisation off".to_owned())?;
+    rustix::process::setsid().step(|| "begin a session".to_owned())?;
+    if let Err(e) = sys::make_abort_deadly() {
+        notes.push(format!("a guest that aborts hangs instead ({e})"));
+    }
+    Ok(notes)
+}
+
+/// Puts the descriptors in order and becomes the program; returns only on failure.
+pub(super) fn become_program(plan: &Plan) -> Failure {
+    match place_descriptors(plan) {
+        Err(e) => e,
+        Ok(()) => {
+            sys::set_signals(1..=31, false);
+            sys::unblock_signals();
+            let program = OsStr::from_bytes(plan.argv[0].as_bytes()).to_owned();
+            let error = sys::execute(&plan.argv[0], &plan.argv, &plan.env);
+            Err::<(), _>(error)
+                .step(|| format!("execute '{}'", Path::new(&program).display()))
+                .err()
+                .unwrap_or_else(|| Failure::new("execute"))
+        }
+    }
+}
+
+fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
+    let step = || "arrange the guest's descriptors".to_owned();
+    let count = i32::try_from(plan.consoles.len()).unwrap_or(i32::MAX - CONSOLE_FD);
+    // Out of the way first: a console's own descriptor may lie where another one belongs.
+    let high = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, CONSOLE_FD + count);
+    let consoles: Vec<OwnedFd> = plan.consoles.iter().map(high).collect::<Result<_, _>>().step(step)?;
+    let null: OwnedFd = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .step(step)?
+        .into();
+    sys::place(null.as_fd(), 0).step(step)?;
+    // What the program says before it knows its consoles belongs on the first one.
+    let speech = consoles.first().unwrap_or(&null);
+    sys::place(speech.as_fd(), 1).step(step)?;
+    sys::place(speech.as_fd(), 2).step(step)?;
+    for (console, number) in consoles.iter().zip(CONSOLE_FD..) {
+        sys::place(console.as_fd(), number).step(step)?;
+    }
+    Ok(())
+}

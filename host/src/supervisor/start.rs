@@ -1,0 +1,356 @@
+//! Starting a guest: namespaces, consoles and sockets around it, then the hand-over between supervisor and guest.
+
+use super::cgroup::Group;
+use super::console::Console;
+use super::identity::{self, Identity};
+use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
+use super::record::{self, Durable};
+use super::sandbox::{self, Plan};
+use super::sys::{self, Side};
+use super::{elf, process};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::process::{Gid, Signal, Uid, WaitId, WaitIdOptions};
+use serde::{Deserialize, Serialize};
+use std::ffi::CString;
+use std::fs::Permissions;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+/// Without these guest code could reach the host.
+const MUST: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+/// These only narrow what it sees. No spec needs the host's network: taps come by descriptor.
+const WANTED: i32 = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
+
+/// What the guest's first process says before it becomes the program.
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    /// Everything is in place; these things could not be isolated.
+    Ready(Vec<String>),
+    Failed(Failure),
+}
+
+/// A guest that has been started.
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) pidfd: OwnedFd,
+    pub(super) group: Option<Group>,
+    pub(super) consoles: Vec<Console>,
+    pub(super) notify: UnixDatagram,
+    pub(super) running: Running,
+}
+
+/// Starts what `order` asks for; `wanted` is asked once before the point of no return.
+pub(super) fn start(order: &Order, wanted: impl FnOnce() -> bool) -> Result<Guest, Failure> {
+    let mut notes = Vec::new();
+    let privileged = identity::is_privileged();
+    let identity = identity::choose(order, privileged, &mut notes)?;
+    let notify = notify_socket(&identity)?;
+    let mut consoles = Vec::new();
+    let (mut ends, mut ptys) = (Vec::new(), Vec::new());
+    for (index, console) in order.consoles.iter().enumerate() {
+        let opened = Console::open(index, console, order.log_bytes, order.log_files)?;
+        consoles.push(opened.console);
+        ends.push(opened.end);
+        ptys.push(opened.pty);
+    }
+    let group = match Group::create(&group_name(order)) {
+        Ok(group) => Some(group),
+        Err(e) => {
+            notes.push(format!("no cgroup of its own ({e})"));
+            None
+        }
+    };
+    let plan = plan(order, identity, ends)?;
+    let mut fork = match fork(plan, group, privileged, &mut notes) {
+        Ok(fork) => fork,
+        Err((failure, group)) => {
+            group.as_ref().map(Group::remove);
+            return Err(failure);
+        }
+    };
+    match hand_over(order, &mut fork, ptys, notes, wanted) {
+        Ok(running) => Ok(Guest {
+            pidfd: fork.pidfd,
+            group: fork.group,
+            consoles,
+            notify,
+            running,
+        }),
+        Err(failure) => {
+            end(&fork.pidfd, fork.group.as_ref());
+            let _ = std::fs::remove_file(RUNNING);
+            Err(failure)
+        }
+    }
+}
+
+/// Kills a guest's tree, waits until it is gone and removes its group; returns how its first process ended.
+pub(super) fn end(pidfd: &OwnedFd, group: Option<&Group>) -> (Option<i32>, Option<i32>) {
+    if group.is_none_or(|group| group.kill().is_err()) {
+        let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+    }
+    let how = reap(pidfd);
+    if let Some(Err(e)) = group.map(Group::remove) {
+        eprintln!("cannot remove the guest's cgroup: {e}");
+    }
+    how
+}
+
+/// Waits for the guest's first process; with it, its whole PID namespace is gone. Returns exit code and signal.
+pub(super) fn reap(pidfd: &OwnedFd) -> (Option<i32>, Option<i32>) {
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+            // SIGSYS is what the filter of `make_abort_deadly` turns an abort into.
+            Ok(Some(status)) => {
+                let signal = status.terminating_signal();
+                let signal = if signal == Some(libc::SIGSYS) {
+                    Some(libc::SIGABRT)
+                } else {
+                    signal
+                };
+                return (status.exit_status(), signal);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(None) | Err(_) => return (None, None),
+        }
+    }
+}
+
+/// The cgroup's name: guests of different roots must not meet.
+fn group_name(order: &Order) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let place = std::fs::metadata(".").map_or((0, 0), |m| (m.dev(), m.ino()));
+    format!("lockstep-guest-{}-{:x}-{:x}", order.id, place.0, place.1)
+}
+
+/// The datagram socket through which the guest speaks to its supervisor; made before the guest is.
+fn notify_socket(identity: &Identity) -> Result<UnixDatagram, Failure> {
+    std::fs::create_dir(GUEST_DIR).step(|| "make the guest's run folder".to_owned())?;
+    std::fs::set_permissions(GUEST_DIR, Permissions::from_mode(0o700)).step(|| "protect the run folder".to_owned())?;
+    let socket = UnixDatagram::bind(NOTIFY).step(|| "make the notification socket".to_owned())?;
+    socket
+        .set_nonblocking(true)
+        .step(|| "set up the notification socket".to_owned())?;
+    if identity.switch {
+        let (uid, gid) = (Some(Uid::from_raw(identity.uid)), Some(Gid::from_raw(identity.gid)));
+        for path in [NOTIFY, GUEST_DIR] {
+            rustix::fs::chown(path, uid, gid).step(|| format!("give '{path}' to user {}", identity.uid))?;
+        }
+    }
+    std::fs::create_dir(ROOT_DIR).step(|| "make the place for the guest's root".to_owned())?;
+    Ok(socket)
+}
+
+fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>) -> Result<Plan, Failure> {
+    let text = |text: &str| {
+        CString::new(text.replace("@RUN@", sandbox::RUN)).map_err(|_| {
+            Failure::new(format!(
+                "pass '{}' to the guest: it has a zero byte",
+                text.escape_debug()
+            ))
+        })
+    };
+    let argv = order.argv.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
+    let mut env: Vec<CString> = order
+        .env
+        .iter()
+        .map(|(key, value)| text(&format!("{key}={value}")))
+        .collect::<Result<_, _>>()?;
+    if !order.env.iter().any(|(key, _)| key == "TMPDIR") {
+        env.push(text(&format!("TMPDIR={}", sandbox::MEMORY))?);
+    }
+    let program = Path::new(&order.argv[0]);
+    let libraries = elf::needs_loader(program).step(|| format!("read the program '{}'", program.display()))?;
+    Ok(Plan {
+        argv,
+        env,
+        uid: identity.uid,
+        gid: identity.gid,
+        switch: identity.switch,
+        files: identity.files,
+        libraries,
+        memory_bytes: order.memory_bytes,
+        consoles,
+        root: order.run_dir.join(ROOT_DIR),
+        run: order.run_dir.join(GUEST_DIR),
+    })
+}
+
+/// The guest's first process on its way.
+#[derive(Debug)]
+struct Fork {
+    pid: u32,
+    pidfd: OwnedFd,
+    group: Option<Group>,
+    words: OwnedFd,
+    /// Its identity in a user namespace, when it has one.
+    map: Option<(u32, u32)>,
+}
+
+/// Clones the guest's first process with as many namespaces of its own as the kernel gives.
+fn fork(
+    plan: Plan,
+    group: Option<Group>,
+    privileged: bool,
+    notes: &mut Vec<String>,
+) -> Result<Fork, (Failure, Option<Group>)> {
+    let user = if privileged { 0 } else { libc::CLONE_NEWUSER };
+    let folder = group.as_ref().and_then(|group| group.open().ok());
+    let mut first = None;
+    let words = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+    let (ours, theirs) = match words.step(|| "make the start socket".to_owned()) {
+        Ok(pair) => pair,
+        Err(failure) => return Err((failure, group)),
+    };
+    for (flags, cgroup) in [
+        (MUST | WANTED, true),
+        (MUST | WANTED, false),
+        (MUST, true),
+        (MUST, false),
+    ] {
+        if cgroup && folder.is_none() {
+            continue;
+        }
+        let into = folder.as_ref().filter(|_| cgroup).map(AsFd::as_fd);
+        match sys::clone_process(user | flags, into) {
+            Ok(Side::Child) => {
+                drop(ours);
+                guest_process(plan, &theirs)
+            }
+            Ok(Side::Parent(pid, pidfd)) => {
+                if flags & WANTED == 0 {
+                    notes.push("network, IPC and host name are shared with the host".to_owned());
+                }
+                let mut group = group;
+                if !cgroup && let Some(unused) = group.take() {
+                    notes.push("no cgroup of its own (the kernel does not let a process start in it)".to_owned());
+                    let _ = unused.remove();
+                }
+                let map = (!privileged).then_some((plan.uid, plan.gid));
+                return Ok(Fork {
+                    pid,
+                    pidfd,
+                    group,
+                    words: ours,
+                    map,
+                });
+            }
+            Err(e) => first = first.or(Some(e)),
+        }
+    }
+    let error = first.unwrap_or_else(|| std::io::Error::from_raw_os_error(libc::EPERM));
+    let remedy = if privileged { "" } else { USER_NAMESPACE_REMEDY };
+    let step = format!("make a PID namespace, without which guest code could escape to the host{remedy}");
+    Err((
+        Failure {
+            step,
+            errno: error.raw_os_error(),
+        },
+        group,
+    ))
+}
+
+const USER_NAMESPACE_REMEDY: &str = " (run the host as root, or allow user namespaces: sysctl \
+     user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)";
+
+/// The supervisor's half of the hand-over.
+fn hand_over(
+    order: &Order,
+    fork: &mut Fork,
+    ptys: Vec<String>,
+    mut notes: Vec<String>,
+    wanted: impl FnOnce() -> bool,
+) -> Result<Running, Failure> {
+    if let Some((uid, gid)) = fork.map {
+        let pid = fork.pid;
+        // The kernel wants it so before an ordinary user may map groups.
+        std::fs::write(format!("/proc/{pid}/setgroups"), "deny").step(|| "fix the guest's groups".to_owned())?;
+        identity::write_maps(pid, &format!("{uid} {uid} 1\n"), &format!("{gid} {gid} 1\n"))
+            .step(|| "map the guest's user".to_owned())?;
+    }
+    say(&fork.words, b"mapped")?;
+    match hear(&fork.words)? {
+        Some(Word::Ready(more)) => notes.extend(more),
+        Some(Word::Failed(mut failure)) => {
+            if fork.map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
+                failure.step.push_str(USER_NAMESPACE_REMEDY);
+            }
+            return Err(failure);
+        }
+        None => return Err(Failure::new("set up the guest's process: it died on the way")),
+    }
+    let name = |pid| {
+        process::name(pid).ok_or_else(|| Failure::new(format!("read the start time of process {pid} from /proc")))
+    };
+    let running = Running {
+        supervisor: name(std::process::id())?,
+        guest: name(fork.pid)?,
+        boot_id: order.boot_id.clone(),
+        cgroup: fork.group.as_ref().map(|group| group.path().to_owned()),
+        ptys,
+        not_isolated: notes,
+    };
+    record::write(Path::new("."), RUNNING, &running, Durable::No).step(|| format!("write '{RUNNING}'"))?;
+    // A host that died in the meantime will never know of this guest's start.
+    if !wanted() {
+        return Err(Failure::new("start the guest: the host that ordered it is gone"));
+    }
+    say(&fork.words, b"go")?;
+    match hear(&fork.words)? {
+        // The descriptor was closed by a successful execve.
+        None => Ok(running),
+        Some(Word::Failed(failure)) => Err(failure),
+        Some(Word::Ready(_)) => Err(Failure::new("execute the program: the guest's process is out of step")),
+    }
+}
+
+fn say(socket: &OwnedFd, word: &[u8]) -> Result<(), Failure> {
+    rustix::net::send(socket, word, SendFlags::NOSIGNAL).step(|| "speak to the guest's process".to_owned())?;
+    Ok(())
+}
+
+fn hear(socket: &OwnedFd) -> Result<Option<Word>, Failure> {
+    let mut buffer = [0_u8; 16 * 1024];
+    let (count, _) = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut buffer, RecvFlags::empty()))
+        .step(|| "hear from the guest's process".to_owned())?;
+    if count == 0 {
+        return Ok(None);
+    }
+    serde_json::from_slice(&buffer[..count])
+        .map(Some)
+        .map_err(|e| Failure::new(format!("understand the guest's process: {e}")))
+}
+
+/// The guest's half of the hand-over: never returns.
+fn guest_process(mut plan: Plan, words: &OwnedFd) -> ! {
+    let tell = |word: &Word| {
+        let text = serde_json::to_vec(word).unwrap_or_default();
+        let _ = rustix::net::send(words, &text, SendFlags::NOSIGNAL);
+    };
+    // Nothing, or no word at all, means that the supervisor is gone; then nobody would ever kill what runs here.
+    let go = || {
+        let mut word = [0_u8; 16];
+        matches!(rustix::net::recv(words, &mut word, RecvFlags::empty()), Ok((count, _)) if count > 0)
+    };
+    if !go() {
+        sys::exit_now(1)
+    }
+    let prepared = sandbox::build(&mut plan).and_then(|mut notes| {
+        notes.extend(sandbox::renounce(&plan)?);
+        Ok(notes)
+    });
+    match prepared {
+        Ok(notes) => tell(&Word::Ready(notes)),
+        Err(failure) => {
+            tell(&Word::Failed(failure));
+            sys::exit_now(1)
+        }
+    }
+    if !go() {
+        sys::exit_now(1)
+    }
+    tell(&Word::Failed(sandbox::become_program(&plan)));
+    sys::exit_now(127)
+}

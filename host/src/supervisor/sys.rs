@@ -1,0 +1,263 @@
+//! The system calls of a supervisor that no library wraps safely; everything unsafe in this room is here.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// Which side of [`clone_process`] this is.
+#[derive(Debug)]
+pub(super) enum Side {
+    /// The new process.
+    Child,
+    /// The caller: the new process as this PID namespace counts it, and a descriptor for it.
+    Parent(u32, OwnedFd),
+}
+
+/// Forks with clone3(2): namespaces by `flags` (`CLONE_NEW…`), straight into `cgroup` when given.
+///
+/// # Errors
+/// What the kernel says; `EBUSY` when this process has more than one thread (only then would the copy be unsound:
+/// a lock held by another thread would stay locked in it).
+pub(super) fn clone_process(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: clone_args is plain integers; all zero is its documented empty value.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = u64::from((flags | libc::CLONE_PIDFD).cast_unsigned());
+    args.pidfd = (&raw mut pidfd).expose_provenance() as u64;
+    args.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
+    }
+    // SAFETY: no CLONE_VM, so the child gets its own copy of memory and this very stack; one thread (checked above),
+    // so no lock of the C library is held elsewhere; `args` and `pidfd` outlive the call.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Side::Child),
+        pid => {
+            // SAFETY: the kernel has just put a new descriptor there, which nobody else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Side::Parent(u32::try_from(pid).unwrap_or(0), pidfd))
+        }
+    }
+}
+
+// The constant does not fit the c_int of the C header.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Ends this process at once, without running destructors: for a forked copy that must not touch shared state.
+pub(super) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// Replaces this process by `program`; returns only on failure.
+pub(super) fn execute(program: &CStr, argv: &[CString], env: &[CString]) -> io::Error {
+    let list = |of: &[CString]| {
+        let mut list: Vec<*const libc::c_char> = of.iter().map(|s| s.as_ptr()).collect();
+        list.push(std::ptr::null());
+        list
+    };
+    let (argv, env) = (list(argv), list(env));
+    // SAFETY: both lists end in null and point to C strings that live across the call.
+    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Sets attributes (`MOUNT_ATTR_…`) on a mount, with all below it when `recursive`; `idmap` is a user namespace.
+///
+/// # Errors
+/// What the kernel says: `EINVAL` where the file system knows no idmapped mounts.
+pub(super) fn mount_setattr(
+    mount: BorrowedFd<'_>,
+    attributes: u64,
+    recursive: bool,
+    idmap: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let attr = libc::mount_attr {
+        attr_set: attributes | if idmap.is_some() { libc::MOUNT_ATTR_IDMAP } else { 0 },
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: idmap.map_or(0, |fd| u64::from(fd.as_raw_fd().cast_unsigned())),
+    };
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: an empty path with AT_EMPTY_PATH means the descriptor itself; `attr` is of the size told.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Sets signals aside (`ignored`) or back to what an executed program expects.
+pub(super) fn set_signals(signals: impl IntoIterator<Item = i32>, ignored: bool) {
+    let disposition = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    for signal in signals {
+        // SAFETY: both dispositions are constants without code behind them; a wrong number is refused by the kernel.
+        unsafe { libc::signal(signal, disposition) };
+    }
+}
+
+/// Blocks `signal` and returns a descriptor that becomes readable when it comes.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn signal_descriptor(signal: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised by sigemptyset before use; a new descriptor is owned by nobody else.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(OwnedFd::from_raw_fd(fd))
+        }
+    }
+}
+
+/// Unblocks every signal.
+pub(super) fn unblock_signals() {
+    // SAFETY: the set is initialised by sigemptyset before use.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+    }
+}
+
+/// Closes every descriptor from `first` on, whoever opened it.
+pub(super) fn close_from(first: u32) {
+    // SAFETY: called when this process starts, before anything in it owns a descriptor above the standard ones.
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+}
+
+/// Puts a copy of `fd` at `number`, open across execve; whatever was there is closed.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn place(fd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    // SAFETY: called just before execve in a process that owns its descriptors by number from here on.
+    if unsafe { libc::dup2(fd.as_raw_fd(), number) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Turns address space randomisation off for the program that is executed next.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn no_randomisation() -> io::Result<()> {
+    // SAFETY: personality takes a plain number.
+    if unsafe { libc::personality(u64::from(libc::ADDR_NO_RANDOMIZE.cast_unsigned())) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Makes an abort of the program that is executed next deadly, although it is the first of its PID namespace: the
+/// kernel lets such a process ignore its own SIGABRT, so that a UML kernel that panics would spin for ever. A filter
+/// kills it instead (with SIGSYS) when it sends itself that signal.
+///
+/// # Errors
+/// `EINVAL` on a kernel without seccomp filters.
+pub(super) fn make_abort_deadly() -> io::Result<()> {
+    use libc::{
+        BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, SIGABRT,
+        SYS_kill, SYS_tgkill, c_long, sock_filter,
+    };
+    // struct seccomp_data: nr at 0, arguments (64 bits each, low half first) from 16 on.
+    let load = |offset: u32| statement(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+    let equal = |value: u32, yes: u8, no: u8| statement(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
+    let answer = |value: u32| statement(BPF_RET | BPF_K, value, 0, 0);
+    let number = |call: c_long| u32::try_from(call).unwrap_or(u32::MAX);
+    let (first, abort) = (1, SIGABRT.cast_unsigned());
+    let program: [sock_filter; 11] = [
+        load(0),
+        equal(number(SYS_kill), 1, 0),
+        equal(number(SYS_tgkill), 2, 7),
+        // kill(1, SIGABRT)
+        load(24),
+        equal(abort, 2, 5),
+        // tgkill(1, …, SIGABRT)
+        load(32),
+        equal(abort, 0, 3),
+        load(16),
+        equal(first, 0, 1),
+        answer(SECCOMP_RET_KILL_PROCESS),
+        answer(SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog {
+        len: 11,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: `filter` points to as many statements as it tells; the kernel copies them and never writes.
+    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn statement(code: u32, value: u32, yes: u8, no: u8) -> libc::sock_filter {
+    libc::sock_filter {
+        code: u16::try_from(code).unwrap_or(0),
+        jt: yes,
+        jf: no,
+        k: value,
+    }
+}
+
+/// Takes every capability out of the bounding set, so that no program can get it back.
+///
+/// # Errors
+/// `EPERM` without the right to do so.
+pub(super) fn empty_bounding_set() -> io::Result<()> {
+    for capability in 0..64 {
+        // SAFETY: plain numbers.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+            let error = io::Error::last_os_error();
+            // Past the last capability that this kernel knows.
+            return if error.raw_os_error() == Some(libc::EINVAL) {
+                Ok(())
+            } else {
+                Err(error)
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Takes over descriptor 0, which the host has given this process for its order.
+pub(super) fn take_stdin() -> OwnedFd {
+    // SAFETY: called once when the supervisor starts; std's stdin handle is never used in it.
+    unsafe { OwnedFd::from_raw_fd(0) }
+}
+
+/// The kernel's name for this machine's run, the size of a page and the like are read elsewhere; this is the length
+/// of one clock tick in nanoseconds, the unit of processor times in /proc.
+pub(super) fn tick_nanoseconds() -> u64 {
+    // SAFETY: plain numbers.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    1_000_000_000 / u64::try_from(ticks).unwrap_or(100).max(1)
+}
