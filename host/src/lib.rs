@@ -3,9 +3,11 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod event;
 pub mod lock;
 pub mod logging;
 pub mod paths;
+pub mod plugin;
 pub mod rpc;
 pub mod server;
 pub mod supervisor;

@@ -1,0 +1,75 @@
+//! `Desk`: what the host keeps for one plug-in and serves its calls from; its address says which plug-in calls.
+
+use super::delivery::Delivery;
+use super::registry::Shared;
+use super::services::log::LogDesk;
+use crate::event::Events;
+use crate::lock::{Caller, Locks};
+use driver_api::abi::lock::Call;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::offer::HostServices;
+use driver_api::types::guest::{GuestEvent, GuestId, GuestSpec, Started};
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+/// Where the events of a guest go; may be called from any thread, in the order of the events.
+pub type Sink = Arc<dyn Fn(GuestId, GuestEvent) + Send + Sync>;
+
+/// The room of the guest processes, as plug-ins reach it. Each method is that of `driver_api::host::Host` with the same
+/// name; `driver` is the name of the plug-in that asks, which reaches its own guests only.
+#[allow(clippy::missing_errors_doc, missing_docs, reason = "documented at `Host`")]
+pub trait GuestRoom: Send + Sync + fmt::Debug {
+    fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started>;
+    fn survivors(&self, driver: &str) -> Result<Vec<Started>>;
+    fn watch(&self, driver: &str, guest: GuestId, sink: Sink) -> Result<()>;
+    fn kill(&self, driver: &str, guest: GuestId) -> Result<()>;
+    fn forget(&self, driver: &str, guest: GuestId) -> Result<()>;
+    fn console_tail(&self, driver: &str, guest: GuestId, bytes: u32) -> Result<String>;
+    fn cpu_time(&self, driver: &str, guest: GuestId) -> Result<u64>;
+}
+
+/// One plug-in's desk; never freed, since the plug-in keeps its address.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) number: u32,
+    pub(super) name: Arc<str>,
+    pub(super) locks: Arc<Locks>,
+    pub(super) events: Arc<Events>,
+    pub(super) guests: Option<Arc<dyn GuestRoom>>,
+    pub(super) delivery: Arc<Delivery>,
+    pub(super) log: LogDesk,
+    pub(super) shared: Weak<Shared>,
+}
+
+impl Desk {
+    /// The plug-in and the call that it says it is in.
+    pub(super) fn caller(&self, call: Call) -> Caller {
+        Caller {
+            plugin: self.number,
+            call: call.id,
+        }
+    }
+
+    /// The other plug-ins.
+    pub(super) fn plugins(&self) -> Result<Arc<Shared>> {
+        self.shared.upgrade().ok_or_else(|| {
+            let message = format!("the host stops and serves plug-in '{}' no more", self.name);
+            Error::new(Code::OPERATION_INVALID, Origin::NONE, message)
+        })
+    }
+}
+
+/// Whether a host with these rooms has a service.
+pub(super) fn offers(id: &str, guests: bool) -> bool {
+    match id {
+        "lock/1" | "log/1" | "event/1" | "ports/1" => true,
+        "spawn/1" => guests,
+        _ => false,
+    }
+}
+
+impl HostServices for Desk {
+    fn offers(&self, id: &str) -> bool {
+        offers(id, self.guests.is_some())
+    }
+}
