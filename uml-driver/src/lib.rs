@@ -1,8 +1,29 @@
 //! The UML driver: User-Mode Linux guests as Lockstep domains.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`driver`] | the trait as the host calls it |
+//! | [`core`] | what every verb works on |
+//! | [`def`] | what the user asked for |
+//! | [`plan`] | what will be done |
+//! | [`run`] | doing it |
+//! | [`state`] | what is |
+//! | [`mconsole`] | talking to a guest kernel |
+//! | [`probe`] | what a UML kernel can do |
+//! | [`link`] | the seam to the host |
 
+mod capabilities;
+pub mod core;
 pub mod def;
+pub mod driver;
+pub mod link;
 pub mod mconsole;
+mod node;
 pub mod plan;
+pub mod probe;
 pub mod run;
 pub mod state;
 mod sys;
+mod workers;
+
+driver_api::export_driver!(driver::Uml: VirtDriver);

@@ -1,3 +1,10 @@
 //! Doing it: starting, watching and ending guests.
 
+pub mod ask;
+pub mod cow;
 pub mod ending;
+pub mod mailbox;
+pub mod prepare;
+pub mod start;
+pub mod stop;
+pub mod watch;

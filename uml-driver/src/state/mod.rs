@@ -19,6 +19,10 @@
 //! running and keeps its id.
 
 pub mod atomic;
+pub mod define;
 pub mod machine;
+pub mod record;
+pub mod recover;
 pub mod status;
 pub mod store;
+pub mod table;

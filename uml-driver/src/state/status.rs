@@ -2,7 +2,8 @@
 
 use super::machine::Phase;
 use driver_api::types::domain::Reason;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
 
 const HEADER: &str = "lockstep-uml-status 1";
 
@@ -46,6 +47,10 @@ pub struct Status {
     pub reason: Reason,
     /// What was asked of it.
     pub intent: Intent,
+    /// The kernel's socket, relative to the run folder.
+    pub socket: PathBuf,
+    /// The aliases of its consoles, in order.
+    pub consoles: Vec<String>,
     /// The live definition.
     pub xml: String,
 }
@@ -66,15 +71,22 @@ impl Status {
     /// The document.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!(
-            "{HEADER}\nguest {}\nid {}\nphase {}\nreason {}\nintent {}\n\n{}",
+        let mut text = format!(
+            "{HEADER}\nguest {}\nid {}\nphase {}\nreason {}\nintent {}\nsocket {}\n",
             self.guest,
             self.id,
             self.phase.name(),
             self.reason.0,
             self.intent.name(),
-            self.xml
-        )
+            self.socket.display(),
+        );
+        for alias in &self.consoles {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "console {alias}");
+        }
+        text.push('\n');
+        text.push_str(&self.xml);
+        text
     }
 
     /// Reads a document.
@@ -106,6 +118,14 @@ impl Status {
             intent: field("intent")
                 .and_then(|name| Intent::ALL.into_iter().find(|intent| intent.name() == name))
                 .ok_or(BadStatus("the intent is unknown"))?,
+            socket: field("socket")
+                .map(PathBuf::from)
+                .ok_or(BadStatus("no socket is named"))?,
+            consoles: fields
+                .iter()
+                .filter(|(name, _)| *name == "console")
+                .map(|(_, alias)| (*alias).to_owned())
+                .collect(),
             xml: xml.to_owned(),
         })
     }
@@ -119,16 +139,26 @@ mod tests {
     fn some_status() -> impl Strategy<Value = Status> {
         let phases = prop::sample::select(&Phase::ALL[..]);
         let intents = prop::sample::select(&Intent::ALL[..]);
-        (any::<u64>(), 1..i32::MAX, phases, any::<u32>(), intents, "(?s).{0,80}").prop_map(
-            |(guest, id, phase, reason, intent, xml)| Status {
+        let consoles = prop::collection::vec("[a-z]{1,9}[0-9]", 0..4);
+        (
+            any::<u64>(),
+            1..i32::MAX,
+            phases,
+            any::<u32>(),
+            intents,
+            consoles,
+            "(?s).{0,80}",
+        )
+            .prop_map(|(guest, id, phase, reason, intent, consoles, xml)| Status {
                 guest,
                 id,
                 phase,
                 reason: Reason(reason),
                 intent,
+                socket: "uml/my vm/mconsole".into(),
+                consoles,
                 xml,
-            },
-        )
+            })
     }
 
     proptest! {

@@ -108,6 +108,8 @@ fn statuses_come_back_and_damaged_ones_are_set_aside() {
         phase: Phase::Paused,
         reason: Reason::PAUSED_USER,
         intent: Intent::Reboot,
+        socket: "uml/vm1/mconsole".into(),
+        consoles: vec!["console0".to_owned()],
         xml: "<domain/>".to_owned(),
     };
     store.save_status(uuid, &status).unwrap();

@@ -1,0 +1,229 @@
+//! The driver as the host calls it: look up, check, call, answer.
+
+use crate::core::{Core, fault, refused};
+use crate::def::DomainDef;
+use crate::plan::find_console;
+use crate::run::start::Wish;
+use crate::state::status::Intent;
+use crate::{capabilities, node};
+use driver_api::driver::{Config, Console, Driver, DriverInfo, VirtDriver};
+use driver_api::error::{Code, Result};
+use driver_api::host::Host;
+use driver_api::lock::level::{Unlocked, Update};
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::{DomainBrief, flags};
+use driver_api::types::filter::PortRequest;
+use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
+use driver_api::types::node::NodeInfo;
+use driver_api::types::uuid::Uuid;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The UML driver.
+#[derive(Clone, Debug)]
+pub struct Uml(pub(crate) Arc<Core>);
+
+/// Refuses the flag bits outside of `known`.
+fn known_flags(given: u32, known: u32) -> Result<()> {
+    match given & !known {
+        0 => Ok(()),
+        rest => Err(fault(Code::INVALID_ARG, format!("unknown flags {rest:#x}"))),
+    }
+}
+
+/// What the flags of a start ask for.
+fn start_paused(given: u32, known: u32) -> Result<bool> {
+    known_flags(given, known | flags::START_AUTODESTROY)?;
+    if given & flags::START_AUTODESTROY != 0 {
+        let message = "guests that end with their client's connection ('autodestroy') are not supported";
+        return Err(fault(Code::CONFIG_UNSUPPORTED, message));
+    }
+    Ok(given & flags::START_PAUSED != 0)
+}
+
+/// The only way to ask a UML guest is ctrl-alt-del, libvirt's mode `acpi`.
+fn known_modes(given: u32) -> Result<()> {
+    const PARAVIRT: u32 = 16;
+    let modes = [
+        (flags::SHUTDOWN_AGENT, "agent"),
+        (flags::SHUTDOWN_INITCTL, "initctl"),
+        (flags::SHUTDOWN_SIGNAL, "signal"),
+        (PARAVIRT, "paravirt"),
+    ];
+    let others = modes.iter().fold(0, |all, (bit, _)| all | bit);
+    known_flags(given, others | flags::SHUTDOWN_ACPI)?;
+    // Several modes mean "any of these".
+    if given == 0 || given & flags::SHUTDOWN_ACPI != 0 {
+        return Ok(());
+    }
+    let named: Vec<&str> = modes
+        .iter()
+        .filter(|(bit, _)| given & bit != 0)
+        .map(|(_, name)| *name)
+        .collect();
+    let message = format!(
+        "UML guests know no shutdown mode '{}': use 'acpi', which is ctrl-alt-del",
+        named.join("', '")
+    );
+    Err(fault(Code::ARGUMENT_UNSUPPORTED, message))
+}
+
+impl Driver for Uml {
+    const INFO: DriverInfo = DriverInfo {
+        name: "uml",
+        title: "UML",
+        version: env!("CARGO_PKG_VERSION"),
+        needs: &["lock/1", "event/1", "spawn/1"],
+    };
+
+    fn open(host: Host, config: Config) -> Result<Self> {
+        Ok(Self(Arc::new(Core::new(Box::new(host), &config)?)))
+    }
+
+    fn bring_up(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+        self.0.bring_up(cx)
+    }
+
+    fn autostart(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+        self.0.autostart(cx);
+        Ok(())
+    }
+
+    fn close(&self, within: Duration) -> Result<()> {
+        self.0.close(within)
+    }
+}
+
+impl VirtDriver for Uml {
+    fn capabilities(&self) -> Result<String> {
+        Ok(capabilities::guest())
+    }
+
+    fn version(&self) -> Result<u64> {
+        node::version()
+    }
+
+    fn node_info(&self) -> Result<NodeInfo> {
+        node::info()
+    }
+
+    fn list(&self) -> Vec<DomainBrief> {
+        self.0.table.briefs()
+    }
+
+    fn by_uuid(&self, uuid: Uuid) -> Option<DomainBrief> {
+        self.0.table.by_uuid(uuid)
+    }
+
+    fn by_name(&self, name: &str) -> Option<DomainBrief> {
+        self.0.table.by_name(name)
+    }
+
+    fn by_id(&self, id: i32) -> Option<DomainBrief> {
+        self.0.table.by_id(id)
+    }
+
+    fn cpu_time(&self, uuid: Uuid) -> Result<u64> {
+        let record = self.0.table.entry(uuid)?.record()?;
+        record.run.as_ref().map_or(Ok(0), |run| self.0.host.cpu_time(run.guest))
+    }
+
+    fn dump_xml(&self, uuid: Uuid, given: u32) -> Result<String> {
+        known_flags(
+            given,
+            flags::XML_SECURE | flags::XML_INACTIVE | flags::XML_UPDATE_CPU | flags::XML_MIGRATABLE,
+        )?;
+        let record = self.0.table.entry(uuid)?.record()?;
+        Ok(record.xml(given & flags::XML_INACTIVE != 0))
+    }
+
+    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
+        // Validation is always done: what a document says is checked whether asked for or not.
+        known_flags(given, flags::DEFINE_VALIDATE)?;
+        self.0.define(cx, DomainDef::from_xml(xml.as_bytes())?)
+    }
+
+    fn create(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
+        let paused = start_paused(given, flags::START_PAUSED | flags::START_VALIDATE)?;
+        self.0.create(cx, DomainDef::from_xml(xml.as_bytes())?, paused)
+    }
+
+    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        // There are no saved images, snapshots, checkpoints or NVRAM here: whoever wants them removed has that.
+        let nothing_to_do = flags::UNDEFINE_MANAGED_SAVE
+            | flags::UNDEFINE_SNAPSHOTS_METADATA
+            | flags::UNDEFINE_CHECKPOINTS_METADATA
+            | flags::UNDEFINE_NVRAM
+            | flags::UNDEFINE_KEEP_NVRAM;
+        known_flags(given, nothing_to_do)?;
+        self.0.undefine(cx, &self.0.table.entry(uuid)?)
+    }
+
+    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<DomainBrief> {
+        // There is no saved image that could be bypassed: every start is a fresh boot.
+        let fresh = flags::START_BYPASS_CACHE | flags::START_FORCE_BOOT;
+        let paused = start_paused(given, flags::START_PAUSED | fresh)?;
+        let wish = Wish {
+            paused,
+            transient: None,
+        };
+        self.0.start(cx, &self.0.table.entry(uuid)?, &wish)
+    }
+
+    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known_modes(given)?;
+        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Shutdown)
+    }
+
+    fn reboot(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known_modes(given)?;
+        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Reboot)
+    }
+
+    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known_flags(given, flags::DESTROY_GRACEFUL)?;
+        let graceful = given & flags::DESTROY_GRACEFUL != 0;
+        self.0.destroy(cx, &self.0.table.entry(uuid)?, graceful)
+    }
+
+    fn suspend(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
+        self.0.suspend(cx, &self.0.table.entry(uuid)?)
+    }
+
+    fn resume(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
+        self.0.resume(cx, &self.0.table.entry(uuid)?)
+    }
+
+    fn set_autostart(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
+        self.0.set_autostart(cx, uuid, on)
+    }
+
+    fn guest_event(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, event: GuestEvent) {
+        self.0.guest_event(cx, guest, event);
+    }
+
+    fn filtered_ports(&self, _cx: &mut Cx<'_, Update>, _filters: &[String]) -> Result<Vec<PortRequest>> {
+        // Domains with interfaces can be defined but not started yet, so none has a port.
+        Ok(Vec::new())
+    }
+}
+
+impl Console for Uml {
+    fn console(&self, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef> {
+        let entry = self.0.table.entry(uuid)?;
+        let record = entry.record()?;
+        let run = record.run.as_ref().ok_or_else(|| refused(&entry, "is not running"))?;
+        let index = find_console(&run.consoles, alias).and_then(|place| u32::try_from(place).ok());
+        let index = index.ok_or_else(|| {
+            let what = alias.map_or_else(|| "any console".to_owned(), |alias| format!("a console '{alias}'"));
+            fault(
+                Code::INVALID_ARG,
+                format!("domain '{}' does not have {what}", entry.name),
+            )
+        })?;
+        Ok(ConsoleRef {
+            guest: run.guest,
+            index,
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! The seam between this driver and its host: what it asks for, as a trait that tests can script.
+
+use driver_api::error::Result;
+use driver_api::host::Host;
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::DomainEvent;
+use driver_api::types::guest::{GuestId, GuestSpec, Started};
+use std::fmt::Debug;
+
+/// Work of a thread of the driver's own.
+pub type Work<'a> = dyn FnMut(&mut Cx<'_, Unlocked>) -> Result<()> + 'a;
+
+/// The services of [`Host`] that this driver uses; see there.
+#[allow(missing_docs, reason = "each method is the one of the same name in `Host`")]
+#[allow(clippy::missing_errors_doc, reason = "as above")]
+pub trait HostLink: Debug + Send + Sync {
+    fn emit(&self, event: &DomainEvent);
+    fn spawn(&self, cx: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started>;
+    fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>>;
+    fn watch(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
+    fn kill(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
+    fn forget(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
+    fn console_tail(&self, guest: GuestId, bytes: u32) -> Result<String>;
+    fn cpu_time(&self, guest: GuestId) -> Result<u64>;
+    fn session(&self, name: &str, work: &mut Work<'_>) -> Result<()>;
+}
+
+impl HostLink for Host {
+    fn emit(&self, event: &DomainEvent) {
+        Self::emit(self, event);
+    }
+    fn spawn(&self, cx: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started> {
+        Self::spawn(self, cx, spec)
+    }
+    fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>> {
+        Self::survivors(self, cx)
+    }
+    fn watch(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        Self::watch(self, cx, guest)
+    }
+    fn kill(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        Self::kill(self, cx, guest)
+    }
+    fn forget(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        Self::forget(self, cx, guest)
+    }
+    fn console_tail(&self, guest: GuestId, bytes: u32) -> Result<String> {
+        Self::console_tail(self, guest, bytes)
+    }
+    fn cpu_time(&self, guest: GuestId) -> Result<u64> {
+        Self::cpu_time(self, guest)
+    }
+    fn session(&self, name: &str, work: &mut Work<'_>) -> Result<()> {
+        Self::session(self, name, |cx| work(cx))
+    }
+}

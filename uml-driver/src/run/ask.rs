@@ -1,0 +1,138 @@
+//! Asking a running guest: to shut down, to reboot, to stop its processor and to let it go on.
+//!
+//! Each conversation is a job on the domain, so a guest kernel never hears two clients at once, and holds no lock.
+
+use crate::core::{Core, refused, seize};
+use crate::mconsole::client::{Command, DEADLINE, Failure};
+use crate::state::machine::{Phase, Step, Verb};
+use crate::state::record::{Record, Run};
+use crate::state::status::Intent;
+use crate::state::table::Entry;
+use driver_api::error::Result;
+use driver_api::lock::guard::Job;
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::{DomainEventKind, Lifecycle, Reason, detail};
+use std::sync::Arc;
+
+impl Core {
+    /// Presses ctrl-alt-del and remembers why. What the guest's init makes of it is the guest's matter: it ends either
+    /// way, and the host, which starts every kernel with `noreboot`, does what was asked for.
+    pub(crate) fn press(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, intent: Intent) -> Result<()> {
+        let (verb, what) = match intent {
+            Intent::Reboot => (Verb::Reboot, "reboot"),
+            _ => (Verb::Shutdown, "shutdown"),
+        };
+        let (_job, run) = self.converse(cx, entry, verb, what, Some(intent))?;
+        run.monitor
+            .ask(Command::CtrlAltDel, DEADLINE)
+            .map(drop)
+            .map_err(|failure| {
+                self.unask(cx, entry, run.guest, intent);
+                failure.into_error(format!("domain '{}' could not be asked to {what}", entry.name))
+            })
+    }
+
+    /// Stops the guest's processor.
+    pub(crate) fn suspend(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>) -> Result<()> {
+        self.switch(cx, entry, &SUSPEND)
+    }
+
+    /// Lets the guest's processor go on.
+    pub(crate) fn resume(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>) -> Result<()> {
+        self.switch(cx, entry, &RESUME)
+    }
+
+    fn switch(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, switch: &Switch) -> Result<()> {
+        let before = entry.record()?;
+        if before.phase.permits(switch.verb).is_ok() && before.phase.after(switch.step).is_none() {
+            // Suspending what is paused: nothing changes, and a stopped kernel must not hear another command.
+            return Ok(());
+        }
+        let (job, run) = self.converse(cx, entry, switch.verb, switch.what, None)?;
+        match run.monitor.ask(switch.command, DEADLINE) {
+            Ok(_) => {}
+            // A kernel that is there already, since an earlier answer came too late for us.
+            Err(Failure::Refused(_, words)) if words == switch.already => {}
+            Err(failure) => {
+                return Err(failure.into_error(format!("domain '{}' could not {}", entry.name, switch.what)));
+            }
+        }
+        let id = {
+            let mut domain = seize(cx, entry.uuid)?;
+            let record = entry.record()?;
+            if !record.runs_on(run.guest) {
+                return Err(refused(entry, "ended meanwhile"));
+            }
+            let Some(phase) = record.phase.after(switch.step) else {
+                return Err(refused(entry, "changed meanwhile"));
+            };
+            let mut after = Record::clone(&record);
+            after.phase = phase;
+            after.reason = switch.reason;
+            let id = after.shown_id();
+            self.publish(entry, &mut domain, after)?;
+            id
+        };
+        self.emit(entry, id, &[switch.event]);
+        drop(job);
+        Ok(())
+    }
+
+    /// Begins a conversation: whether it may be, what is wanted, and with whom.
+    fn converse(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Entry,
+        verb: Verb,
+        what: &str,
+        intent: Option<Intent>,
+    ) -> Result<(Job, Run)> {
+        let mut domain = seize(cx, entry.uuid)?;
+        let record = entry.record()?;
+        record.phase.permits(verb).map_err(|why| refused(entry, why))?;
+        if record.phase == Phase::Paused && verb != Verb::Resume {
+            return Err(refused(entry, "was paused meanwhile"));
+        }
+        let run = record.run.clone().ok_or_else(|| refused(entry, "has no guest"))?;
+        let job = domain.begin_job(what)?;
+        if let Some(intent) = intent {
+            let mut record = Record::clone(&record);
+            record.intent = intent;
+            self.publish(entry, &mut domain, record)?;
+        }
+        Ok((job, run))
+    }
+}
+
+/// One way of switching a guest's processor.
+struct Switch {
+    verb: Verb,
+    what: &'static str,
+    command: Command,
+    /// What the kernel says when it is in that state already.
+    already: &'static str,
+    step: Step,
+    reason: Reason,
+    event: DomainEventKind,
+}
+
+const SUSPEND: Switch = Switch {
+    verb: Verb::Suspend,
+    what: "suspend",
+    command: Command::Stop,
+    already: "Already stopped",
+    step: Step::Stopped,
+    reason: Reason::PAUSED_USER,
+    event: DomainEventKind::Lifecycle(Lifecycle::Suspended, detail::SUSPENDED_PAUSED),
+};
+
+const RESUME: Switch = Switch {
+    verb: Verb::Resume,
+    what: "resume",
+    command: Command::Go,
+    already: "Not stopped",
+    step: Step::Continued,
+    reason: Reason::RUNNING_UNPAUSED,
+    event: DomainEventKind::Lifecycle(Lifecycle::Resumed, detail::RESUMED_UNPAUSED),
+};

@@ -1,0 +1,262 @@
+//! Watching: what a running guest tells, how its end is dealt with, and its restart under the same id.
+
+use super::ending::{Action, Ending, Outcome, Policy, classify, outcome};
+use super::prepare::prepare;
+use crate::core::{Core, fault, seize};
+use crate::def::{DomainDef, os};
+use crate::mconsole::packet::{Notification, notification};
+use crate::state::machine::{Phase, Step};
+use crate::state::record::Record;
+use crate::state::status::Intent;
+use crate::state::table::Entry;
+use driver_api::error::{Code, Result};
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::{DomainEventKind, Reason, State};
+use driver_api::types::guest::{Exit, GuestEvent, GuestId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A guest that lived this long before it crashed gets its full count of restarts again.
+const SOUND_RUN: Duration = Duration::from_secs(60);
+/// How often in a row a guest that crashes at once is started again.
+const CRASH_RESTARTS: u32 = 5;
+
+/// What a new end of a guest asks for.
+enum Next {
+    /// Nothing: another thread has dealt with it.
+    Known,
+    /// These events, and nothing more.
+    Rest(Vec<DomainEventKind>),
+    /// These events, then a restart for this reason.
+    Again(Vec<DomainEventKind>, Reason),
+}
+
+impl Core {
+    /// An event of the host.
+    pub(crate) fn guest_event(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, guest: GuestId, event: GuestEvent) {
+        if let Some((uuid, event)) = self.mailbox.deliver(guest, event)
+            && let Ok(entry) = self.table.entry(uuid)
+        {
+            self.heard(cx, &entry, guest, event);
+        }
+    }
+
+    /// An event of a running guest.
+    pub(crate) fn heard(
+        self: &Arc<Self>,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Arc<Entry>,
+        guest: GuestId,
+        event: GuestEvent,
+    ) {
+        match event {
+            GuestEvent::Exited(exit) => self.conclude(cx, entry, guest, &exit),
+            GuestEvent::Notified(datagram) => match notification(&datagram) {
+                Ok(Notification::Panic(reason)) => self.panicked(cx, entry, guest, reason),
+                // A second one: the kernel started itself anew in the same process.
+                Ok(Notification::Socket(_)) => self.emit(
+                    entry,
+                    entry.load().and_then(|r| r.shown_id()),
+                    &[DomainEventKind::Reboot],
+                ),
+                Ok(other) => tracing::debug!(dom = %entry.name, ?other, "a notification of the guest"),
+                Err(error) => tracing::debug!(dom = %entry.name, %error, "a notification makes no sense"),
+            },
+        }
+    }
+
+    /// Remembers why a guest panicked, and kills it: as the first process of its namespace a UML kernel outlives its
+    /// own abort and would spin for ever.
+    fn panicked(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, guest: GuestId, reason: String) {
+        tracing::warn!(dom = %entry.name, panic = %reason, "the guest panicked");
+        let noted = seize(cx, entry.uuid).map(|mut domain| {
+            if let Some(record) = entry.load().filter(|r| r.runs_on(guest)) {
+                let mut record = Record::clone(&record);
+                record.panic = Some(reason);
+                entry.publish(&mut domain, Some(record));
+            }
+        });
+        if let Err(error) = noted {
+            tracing::warn!(dom = %entry.name, %error, "the panic could not be noted");
+        }
+        // Not on this thread: the exit that follows may be told on it.
+        let (core, name) = (Arc::clone(self), entry.name.clone());
+        let kill = move || {
+            let killed = core
+                .host
+                .session("end a panicked guest", &mut |cx| core.host.kill(cx, guest));
+            if let Err(error) = killed {
+                tracing::warn!(dom = %name, %error, "the panicked guest could not be killed");
+            }
+        };
+        if let Err(error) = self.workers.spawn("uml-panic", kill) {
+            tracing::error!(dom = %entry.name, %error, "the panicked guest is left: there is no thread to kill it");
+        }
+    }
+
+    /// Deals with a guest that is gone, unless that has been done.
+    pub(crate) fn conclude(
+        self: &Arc<Self>,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Arc<Entry>,
+        guest: GuestId,
+        exit: &Exit,
+    ) {
+        let next = self.note_end(cx, entry, guest, exit).unwrap_or_else(|error| {
+            tracing::error!(dom = %entry.name, %error, "the guest's end could not be noted");
+            Next::Known
+        });
+        if let Next::Known = next {
+            return;
+        }
+        if let Err(error) = self.host.forget(cx, guest) {
+            tracing::warn!(dom = %entry.name, %error, "the guest's run folder is left");
+        }
+        match next {
+            Next::Known => {}
+            Next::Rest(events) => {
+                self.emit(entry, None, &events);
+                if entry.load().is_none() {
+                    self.sweep(cx, entry);
+                }
+            }
+            Next::Again(events, reason) => {
+                self.emit(entry, entry.load().and_then(|r| r.shown_id()), &events);
+                self.restart_later(cx, entry, reason);
+            }
+        }
+    }
+
+    fn note_end(&self, cx: &mut Cx<'_, Unlocked>, entry: &Entry, guest: GuestId, exit: &Exit) -> Result<Next> {
+        let mut domain = seize(cx, entry.uuid)?;
+        let Some(record) = entry.load().filter(|r| r.runs_on(guest)) else {
+            return Ok(Next::Known);
+        };
+        let panic = record.panic.clone().or_else(|| panic_in(exit));
+        let ending = classify(exit, record.intent, panic.as_deref());
+        tracing::info!(dom = %entry.name, id = record.id, ?ending, "the guest ended");
+        let soon = record.run.as_ref().is_some_and(|run| run.since.elapsed() < SOUND_RUN);
+        let crashes = match ending {
+            Ending::Panicked(_) if soon => record.crashes + 1,
+            Ending::Panicked(_) => 1,
+            _ => 0,
+        };
+        let mut policy = policy(&record.current);
+        if crashes > CRASH_RESTARTS && policy.crash == Action::Restart {
+            tracing::warn!(dom = %entry.name, crashes, "the guest crashes as soon as it runs: it stays off");
+            policy.crash = Action::Destroy;
+        }
+        match outcome(&ending, policy) {
+            Outcome::Again(reason, events) => {
+                let mut after = Record::clone(&record);
+                after.phase = after.phase.after(Step::Again).unwrap_or(Phase::Restarting);
+                after.run = None;
+                after.intent = Intent::None;
+                after.panic = None;
+                after.crashes = crashes;
+                self.store.remove_status(entry.uuid);
+                self.begin_boot(entry.uuid);
+                entry.publish(&mut domain, Some(after));
+                Ok(Next::Again(events, reason))
+            }
+            Outcome::Over(state, reason, events) => {
+                let phase = if state == State::Crashed {
+                    Phase::Crashed
+                } else {
+                    Phase::Off
+                };
+                self.store.remove_status(entry.uuid);
+                entry.publish(&mut domain, rested(&record, phase, reason));
+                Ok(Next::Rest(events))
+            }
+        }
+    }
+
+    /// Publishes a domain without a guest; a transient one is gone.
+    pub(crate) fn rest(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, phase: Phase, reason: Reason) {
+        let rested = seize(cx, entry.uuid).map(|mut domain| {
+            self.store.remove_status(entry.uuid);
+            let record = entry.load().and_then(|record| rested(&record, phase, reason));
+            entry.publish(&mut domain, record);
+        });
+        if let Err(error) = rested {
+            tracing::error!(dom = %entry.name, %error, "the domain's state could not be published");
+        }
+        if entry.load().is_none() {
+            self.sweep(cx, entry);
+        }
+    }
+
+    fn restart_later(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
+        let (core, own) = (Arc::clone(self), Arc::clone(entry));
+        // Not on this thread: the new guest's notifications may come on it.
+        let restart = move || {
+            let done = core.host.session("restart a guest", &mut |cx| {
+                core.restart(cx, &own, reason);
+                Ok(())
+            });
+            if let Err(error) = done {
+                tracing::error!(dom = %own.name, %error, "the guest could not be restarted");
+            }
+        };
+        if let Err(error) = self.workers.spawn("uml-restart", restart) {
+            let error = fault(Code::SYSTEM_ERROR, "there is no thread to restart the guest").because(error);
+            self.give_up(cx, entry, &error);
+        }
+    }
+
+    fn restart(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
+        let restarted = entry.record().and_then(|record| {
+            let boot = self.boot_of(entry.uuid);
+            let prepared = prepare(&record.current, &self.prober)?;
+            let run = self.boot(cx, entry, &prepared, &boot, false)?;
+            self.welcome(cx, entry, run, &boot, reason, &[DomainEventKind::Reboot])
+        });
+        if let Err(error) = restarted {
+            self.give_up(cx, entry, &error);
+        }
+    }
+}
+
+/// The record of a domain whose guest is gone; `None` for a transient one, unless it is to be remembered as crashed.
+pub(crate) fn rested(record: &Record, phase: Phase, reason: Reason) -> Option<Record> {
+    let current = match (&record.next, phase) {
+        (Some(next), _) => Arc::clone(next),
+        (None, Phase::Crashed) => Arc::clone(&record.current),
+        (None, _) => return None,
+    };
+    Some(Record {
+        phase,
+        reason,
+        autostart: record.autostart,
+        ..Record::idle(current, record.next.clone())
+    })
+}
+
+/// What the last notifications of a guest say, for a host that was away when they came.
+fn panic_in(exit: &Exit) -> Option<String> {
+    exit.notifications
+        .iter()
+        .find_map(|datagram| match notification(datagram) {
+            Ok(Notification::Panic(reason)) => Some(reason),
+            _ => None,
+        })
+}
+
+fn policy(def: &DomainDef) -> Policy {
+    Policy {
+        poweroff: action(def.on_poweroff),
+        reboot: action(def.on_reboot),
+        crash: action(def.on_crash),
+    }
+}
+
+/// A UML kernel leaves no core to dump, so the actions that would differ by one are those without it.
+const fn action(wish: os::Action) -> Action {
+    match wish {
+        os::Action::Destroy | os::Action::CoredumpDestroy => Action::Destroy,
+        os::Action::Restart | os::Action::RenameRestart | os::Action::CoredumpRestart => Action::Restart,
+        os::Action::Preserve => Action::Preserve,
+    }
+}

@@ -1,0 +1,149 @@
+//! `Record`: everything known of one domain at one moment, immutable and shared by all readers.
+
+use super::machine::Phase;
+use super::status::{Intent, Status};
+use crate::def::{DomainDef, Live};
+use crate::mconsole::client::Monitor;
+use driver_api::types::domain::{DomainBrief, Reason};
+use driver_api::types::guest::{ConsoleSpec, GuestId, Started};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A guest's process tree, from the moment it answers until it is gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// The process tree.
+    pub guest: GuestId,
+    /// The way to its kernel.
+    pub monitor: Monitor,
+    /// Its consoles, in the order in which they were ordered.
+    pub consoles: Vec<ConsoleSpec>,
+    /// What the live document shows beyond the definition.
+    pub live: Live,
+    /// Since when this host knows it.
+    pub since: Instant,
+}
+
+impl Run {
+    /// The run of a process tree that the host has started or found again; `socket` is its kernel's, relative to the
+    /// run folder.
+    #[must_use]
+    pub fn new(id: i32, started: &Started, socket: PathBuf, consoles: Vec<ConsoleSpec>) -> Self {
+        Self {
+            guest: GuestId(started.guest),
+            monitor: Monitor {
+                run_dir: started.run_dir.clone(),
+                socket,
+                pid: started.pid,
+            },
+            live: Live::new(id, &consoles, &started.ptys),
+            consoles,
+            since: Instant::now(),
+        }
+    }
+}
+
+/// One domain at one moment.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Why it is there.
+    pub reason: Reason,
+    /// What it runs with; what it would run with, when it does not.
+    pub current: Arc<DomainDef>,
+    /// The definition on disk: what it will run with at its next start. `None` for a transient domain.
+    pub next: Option<Arc<DomainDef>>,
+    /// The host starts it when the host itself starts.
+    pub autostart: bool,
+    /// `next` was replaced while it was running.
+    pub updated: bool,
+    /// Its process tree, in Running and Paused.
+    pub run: Option<Run>,
+    /// Its id, from the beginning of a start to the end; shown only while it is active.
+    pub id: i32,
+    /// What a client last asked of this run.
+    pub intent: Intent,
+    /// The panic message of this run.
+    pub panic: Option<String>,
+    /// How often in a row it crashed soon after its boot and was started again.
+    pub crashes: u32,
+}
+
+impl Record {
+    /// A domain at rest.
+    #[must_use]
+    pub fn idle(current: Arc<DomainDef>, next: Option<Arc<DomainDef>>) -> Self {
+        Self {
+            phase: Phase::Off,
+            reason: Reason::UNKNOWN,
+            current,
+            next,
+            autostart: false,
+            updated: false,
+            run: None,
+            id: 0,
+            intent: Intent::None,
+            panic: None,
+            crashes: 0,
+        }
+    }
+
+    /// Its id as clients see it.
+    #[must_use]
+    pub fn shown_id(&self) -> Option<i32> {
+        self.phase.is_active().then_some(self.id)
+    }
+
+    /// Whether this very process tree is what it runs on.
+    #[must_use]
+    pub fn runs_on(&self, guest: GuestId) -> bool {
+        self.run.as_ref().is_some_and(|run| run.guest == guest)
+    }
+
+    /// What lists and look-ups show.
+    #[must_use]
+    pub fn brief(&self) -> DomainBrief {
+        DomainBrief {
+            uuid: self.current.uuid,
+            name: self.current.name.clone(),
+            id: self.shown_id(),
+            state: self.phase.state(),
+            reason: self.reason,
+            persistent: self.next.is_some(),
+            autostart: self.autostart,
+            updated: self.updated,
+            max_memory_kib: self.current.memory.max_kib,
+            memory_kib: self.current.memory.current_kib,
+            vcpus: self.current.vcpu.current,
+            os_type: "uml".to_owned(),
+        }
+    }
+
+    /// The document: the live one, or with `inactive` that of the next start.
+    #[must_use]
+    pub fn xml(&self, inactive: bool) -> String {
+        match (&self.next, &self.run) {
+            (Some(next), _) if inactive => next.to_xml(None),
+            (_, Some(run)) if !inactive => self.current.to_xml(Some(&run.live)),
+            _ => self.current.to_xml(None),
+        }
+    }
+
+    /// What a new host would have to know; `None` when there is no process tree.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        let run = self.run.as_ref()?;
+        Some(Status {
+            guest: run.guest.0,
+            id: self.id,
+            phase: self.phase,
+            reason: self.reason,
+            intent: self.intent,
+            socket: run.monitor.socket.clone(),
+            consoles: run.consoles.iter().map(|console| console.alias.clone()).collect(),
+            xml: self.current.to_xml(None),
+        })
+    }
+}
