@@ -355,7 +355,7 @@ impl<S: Shim> Manager<S> {
                 if now >= until {
                     break Err(table.give_up(handle, key, mode, since, now));
                 }
-                table = S::wait(&bell, table, until);
+                table = S::wait(&bell, &self.table, table, until);
             },
             (Ok(Step::Granted(held)), _) => Ok(held),
             (Ok(Step::Queued(handle)), None) => Err(table.give_up(handle, key, mode, since, since)),

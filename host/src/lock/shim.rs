@@ -22,9 +22,11 @@ pub trait Shim: Sized + 'static {
     fn lock<T: Send + 'static>(mutex: &Self::Mutex<T>) -> Self::Guard<'_, T>;
     /// A new condition variable.
     fn condvar() -> Self::Condvar;
-    /// Sleeps until notified or until the clock shows `until`; may wake for no reason.
+    /// Sleeps until notified or until the clock shows `until`; may wake for no reason. The guard is the mutex's, which
+    /// a checker needs to play a wait that ends by itself.
     fn wait<'a, T: Send + 'static>(
         condvar: &Self::Condvar,
+        mutex: &'a Self::Mutex<T>,
         guard: Self::Guard<'a, T>,
         until: Duration,
     ) -> Self::Guard<'a, T>;
@@ -115,6 +117,7 @@ impl Shim for Real {
 
     fn wait<'a, T: Send + 'static>(
         condvar: &Condvar,
+        _: &'a Mutex<T>,
         mut guard: Self::Guard<'a, T>,
         until: Duration,
     ) -> Self::Guard<'a, T> {
