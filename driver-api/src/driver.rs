@@ -221,7 +221,7 @@ pub trait FilterDriver: Driver {
     /// Removes a filter.
     ///
     /// # Errors
-    /// 62, 55 when a binding or another filter uses it.
+    /// 62, 55 when a binding uses it, itself or through other filters; filters without a binding may go on naming it.
     fn undefine_filter(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()>;
 }
 
