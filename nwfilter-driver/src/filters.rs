@@ -80,26 +80,26 @@ impl Filters {
                 return Ok(None);
             }
         }
-        let below = self.levels(&def, Self::references);
-        let users = self.users();
-        let above = self.levels(&def, |_, of| users.get(of.name.as_str()).cloned().unwrap_or_default());
-        match (below, above) {
-            (Some(below), Some(above)) if below + above - 1 <= MAX_LEVELS => {}
-            (Some(_), Some(_)) => {
-                return refuse(format!(
-                    "filter '{name}' would make references go through more than {MAX_LEVELS} levels"
-                ));
-            }
-            _ => return refuse(format!("filter '{name}' would introduce a loop of references")),
-        }
         let mut next = self.clone();
         let filter = Arc::new(Filter {
             xml: def.to_string(),
             def,
         });
         next.by_uuid.insert(filter.def.uuid, Arc::clone(&filter));
-        next.by_name.insert(filter.def.name.clone(), filter);
-        Ok(Some(next))
+        next.by_name.insert(filter.def.name.clone(), Arc::clone(&filter));
+        let users = next.users();
+        let below = levels(&filter.def, |of| next.references(of));
+        let above = levels(&filter.def, |of| {
+            users.get(of.name.as_str()).cloned().unwrap_or_default()
+        });
+        let name = &filter.def.name;
+        match (below, above) {
+            (Some(below), Some(above)) if below + above - 1 <= MAX_LEVELS => Ok(Some(next)),
+            (Some(_), Some(_)) => refuse(format!(
+                "filter '{name}' would make references go through more than {MAX_LEVELS} levels"
+            )),
+            _ => refuse(format!("filter '{name}' would introduce a loop of references")),
+        }
     }
 
     /// The table without a filter, and its definition. Others may go on referring to it: they can then not be bound.
@@ -133,33 +133,24 @@ impl Filters {
         }
         users
     }
+}
 
-    /// How many levels lie on the longest way from `start` along `next`; `None` if a way leads back to it.
-    ///
-    /// Breadth first, each level a set: a filter costs once per level however many ways lead to it.
-    fn levels<'a>(
-        &'a self,
-        start: &'a FilterDef,
-        next: impl Fn(&'a Self, &'a FilterDef) -> Vec<&'a FilterDef>,
-    ) -> Option<usize> {
-        let mut level: BTreeMap<&str, &FilterDef> = BTreeMap::from([(start.name.as_str(), start)]);
-        let loops = |def: &FilterDef| def.references().any(|name| name == start.name);
-        for count in 1..=MAX_LEVELS + 1 {
-            let following: BTreeMap<&str, &FilterDef> = level
-                .values()
-                .flat_map(|def| next(self, def))
-                .map(|def| (def.name.as_str(), def))
-                .collect();
-            if count == 1 && loops(start) || following.contains_key(start.name.as_str()) {
-                return None;
-            }
-            if following.is_empty() {
-                return Some(count);
-            }
-            level = following;
+/// How many levels lie on the longest way from `start` along `next`; `None` if a way leads back to it.
+///
+/// Level by level, each a set: a filter costs once per level however many ways lead to it.
+fn levels<'a>(start: &'a FilterDef, next: impl Fn(&'a FilterDef) -> Vec<&'a FilterDef>) -> Option<usize> {
+    let mut level = BTreeMap::from([(start.name.as_str(), start)]);
+    for count in 1..=MAX_LEVELS {
+        let following = level.values().flat_map(|def| next(def));
+        level = following.map(|def| (def.name.as_str(), def)).collect();
+        if level.contains_key(start.name.as_str()) {
+            return None;
         }
-        Some(MAX_LEVELS + 1)
+        if level.is_empty() {
+            return Some(count);
+        }
     }
+    Some(MAX_LEVELS + 1)
 }
 
 /// A filter as lists show it.

@@ -36,12 +36,12 @@ impl Store {
     ///
     /// # Errors
     /// 38 when it can not be written; nothing is left of it.
-    pub fn stage(&self, def: &FilterDef) -> Result<Staged> {
+    pub fn stage(&self, def: &FilterDef) -> Result<Staged<'_>> {
         let target = self.file(&def.name);
         let staged = Staged {
             draft: target.with_added_extension("new"),
             target,
-            folder: self.folder.clone(),
+            store: self,
             done: false,
         };
         let text = format!("{HEADER}{def}");
@@ -56,9 +56,17 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<()> {
         let file = self.file(name);
         match fs::remove_file(&file) {
-            Ok(()) => sync_folder(&self.folder).map_err(|error| failed("sync after removing", &file, error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(failed("remove", &file, error)),
+            Ok(()) => self.settle(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("remove", &file, error)),
+        }
+        Ok(())
+    }
+
+    /// Makes a change of names last. It is in force already, and undoing it could fail as well: a failure is only told.
+    fn settle(&self, file: &Path) {
+        if let Err(error) = File::open(&self.folder).and_then(|folder| folder.sync_all()) {
+            tracing::warn!(file = %file.display(), %error, "a power failure may undo the last change of this filter file");
         }
     }
 
@@ -115,22 +123,20 @@ impl Store {
                 tracing::warn!(file = %file.display(), error = %why, rename = %error, "filter file skipped, it can not be set aside");
             }
         }
-        if let Err(error) = sync_folder(&self.folder) {
-            tracing::debug!(folder = %self.folder.display(), %error, "setting aside may be undone by a crash");
-        }
+        self.settle(file);
     }
 }
 
 /// A definition that is on the disk but not yet in force; dropped without [`Staged::commit`] it is gone.
 #[derive(Debug)]
-pub struct Staged {
+pub struct Staged<'a> {
     draft: PathBuf,
     target: PathBuf,
-    folder: PathBuf,
+    store: &'a Store,
     done: bool,
 }
 
-impl Staged {
+impl Staged<'_> {
     /// Puts the definition in the place of the old one, atomically.
     ///
     /// # Errors
@@ -138,15 +144,12 @@ impl Staged {
     pub fn commit(mut self) -> Result<()> {
         fs::rename(&self.draft, &self.target).map_err(|error| failed("replace", &self.target, error))?;
         self.done = true;
-        // The new file is in place and whole: from here on there is no way back that could not fail as well.
-        if let Err(error) = sync_folder(&self.folder) {
-            tracing::warn!(file = %self.target.display(), %error, "a power failure may bring the filter's old definition back");
-        }
+        self.store.settle(&self.target);
         Ok(())
     }
 }
 
-impl Drop for Staged {
+impl Drop for Staged<'_> {
     fn drop(&mut self) {
         if self.done {
             return;
@@ -169,10 +172,6 @@ fn write_through(path: &Path, text: &[u8]) -> io::Result<()> {
         .open(path)?;
     file.write_all(text)?;
     file.sync_all()
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn read_one(file: &Path, mode: Mode) -> Result<Parsed> {

@@ -8,7 +8,8 @@ use nwfilter_driver::def::parse::{Mode, parse};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn inputs() -> Vec<PathBuf> {
+#[test]
+fn golden_filters_print_or_are_refused_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut inputs: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
@@ -16,13 +17,7 @@ fn inputs() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|e| e == "xml") && !path.to_string_lossy().ends_with(".out.xml"))
         .collect();
     inputs.sort();
-    inputs
-}
-
-#[test]
-fn golden_filters_print_or_are_refused_as_written_down() {
     let mut wrong = Vec::new();
-    let inputs = inputs();
     assert!(inputs.len() > 20, "the golden filters are missing");
     for input in inputs {
         let compat = input.file_name().unwrap().to_string_lossy().starts_with("compat-");
