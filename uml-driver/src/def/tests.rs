@@ -307,6 +307,14 @@ fn what_cannot_be_done_is_accepted_and_named() {
             "<devices><console type='unix'><source path='/x'/></console></devices>",
             "console 0 (type 'unix' comes with console relays)",
         ),
+        (
+            "<devices><console type='file'><source path='/x'/><log file='/y'/></console></devices>",
+            "console 0 (type 'file' with a <log> beside it, one file is enough)",
+        ),
+        (
+            "<devices><disk><driver type='cow'/><source file='/a'/><target dev='ubda'/></disk></devices>",
+            "disk 'ubda' (format 'cow' without a <backingStore>)",
+        ),
         ("<devices><serial type='vc'/></devices>", "serial 0 (type 'vc')"),
     ];
     for (inside, expected) in cases {

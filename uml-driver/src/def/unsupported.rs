@@ -101,6 +101,7 @@ fn disk_reason(disk: &Disk) -> Option<String> {
     match disk.driver("type") {
         None | Some("raw") => {}
         Some("cow") if cow => {}
+        Some("cow") => return Some("format 'cow' without a <backingStore>".to_owned()),
         Some(format) => return Some(format!("format '{format}', UML reads 'raw'")),
     }
     if let Some(backing) = &disk.backing {
@@ -123,6 +124,7 @@ fn disk_reason(disk: &Disk) -> Option<String> {
 
 fn line_reason(line: &Console) -> Option<String> {
     match line.kind.as_str() {
+        "file" if line.log.is_some() => Some("type 'file' with a <log> beside it, one file is enough".to_owned()),
         "pty" | "null" | "file" | "stdio" => None,
         "tcp" | "unix" | "udp" | "pipe" | "dev" => Some(format!("type '{}' comes with console relays", line.kind)),
         kind => Some(format!("type '{kind}'")),
