@@ -4,6 +4,7 @@
 //! (`virt.lifecycle/2`), offered beside the old one. `layouts.golden` holds the layout of every released table and a
 //! test compares them.
 
+pub mod console;
 pub mod core;
 pub mod domain;
 pub mod event;

@@ -43,6 +43,9 @@ macro_rules! __driver_interface {
     (VirtDriver, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::virt::table::<$driver>())
     };
+    (Console, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::console::table::<$driver>())
+    };
     (FilterDriver, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::nwfilter::filters_table::<$driver>())
     };

@@ -1,6 +1,6 @@
 //! `hello`: a driver whose domains are names in memory; shows every part that a driver needs and nothing else.
 
-use driver_api::driver::{Config, Driver, DriverInfo, VirtDriver};
+use driver_api::driver::{Config, Console, Driver, DriverInfo, VirtDriver};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::host::Host;
 use driver_api::lock::level::{Unlocked, Update};
@@ -9,7 +9,7 @@ use driver_api::types::domain::{
     DomainBrief, DomainEvent, DomainEventKind, Lifecycle, Reason, State, detail, flags::DEFINE_VALIDATE,
 };
 use driver_api::types::filter::PortRequest;
-use driver_api::types::guest::{GuestEvent, GuestId};
+use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
 use driver_api::types::node::NodeInfo;
 use driver_api::types::uuid::Uuid;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub struct Hello {
     next_id: Mutex<i32>,
 }
 
-driver_api::export_driver!(Hello: VirtDriver);
+driver_api::export_driver!(Hello: VirtDriver + Console);
 
 impl Driver for Hello {
     const INFO: DriverInfo = DriverInfo {
@@ -280,5 +280,12 @@ impl VirtDriver for Hello {
 
     fn filtered_ports(&self, _cx: &mut Cx<'_, Update>, _filters: &[String]) -> Result<Vec<PortRequest>> {
         Ok(Vec::new())
+    }
+}
+
+impl Console for Hello {
+    fn console(&self, uuid: Uuid, _alias: Option<&str>) -> Result<ConsoleRef> {
+        let brief = self.get(uuid)?;
+        Err(wrong_state(&brief, "lives in memory and has no console"))
     }
 }

@@ -3,12 +3,15 @@
 //! [`Offer`] is what a driver's root was found to offer, [`Loaded`] the driver once it was made. Every method mirrors the
 //! trait's method of the same name; those with a token take the [`Call`] that the host opened for it.
 
+mod console;
 mod nwfilter;
 mod virt;
 
+pub use console::Consoles;
 pub use nwfilter::{Bindings, Filters};
 pub use virt::Virt;
 
+use crate::abi::console::ConsoleV1;
 use crate::abi::core::CoreV1;
 use crate::abi::interface::Table;
 use crate::abi::lock::Call;
@@ -28,6 +31,7 @@ use std::time::Duration;
 struct Tables {
     core: &'static CoreV1,
     virt: Option<&'static VirtV1>,
+    console: Option<&'static ConsoleV1>,
     filters: Option<&'static FilterV1>,
     bindings: Option<&'static BindingV1>,
 }
@@ -74,6 +78,7 @@ impl Offer {
         let tables = Tables {
             core,
             virt: find(root, &mut misfits),
+            console: find(root, &mut misfits),
             filters: find(root, &mut misfits),
             bindings: find(root, &mut misfits),
         };
@@ -109,6 +114,7 @@ impl Tables {
     fn ids(&self) -> Vec<&'static str> {
         let optional = [
             self.virt.map(|_| VirtV1::ID),
+            self.console.map(|_| ConsoleV1::ID),
             self.filters.map(|_| FilterV1::ID),
             self.bindings.map(|_| BindingV1::ID),
         ];
@@ -227,6 +233,13 @@ impl Loaded {
     pub fn virt(&self) -> Option<Virt<'_>> {
         let table = self.tables.virt?;
         Some(Virt { driver: self, table })
+    }
+
+    /// `virt.console/1`, if the driver offers it.
+    #[must_use]
+    pub fn console(&self) -> Option<Consoles<'_>> {
+        let table = self.tables.console?;
+        Some(Consoles { driver: self, table })
     }
 
     /// `nwfilter.define/1`, if the driver offers it.

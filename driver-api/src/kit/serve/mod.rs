@@ -1,5 +1,6 @@
 //! The driver's end of its tables: C functions made from the safe traits, one shield around each.
 
+pub mod console;
 pub mod core;
 pub mod instance;
 pub mod nwfilter;
