@@ -156,7 +156,7 @@ impl Paths {
     ///
     /// # Errors
     /// Names the folder.
-    pub fn create(&self) -> Result<(), Error> {
+    pub fn make(&self) -> Result<(), Error> {
         let run_mode = if self.privileged { 0o755 } else { 0o700 };
         for (path, mode) in [
             (&self.conf, 0o700),
@@ -174,7 +174,7 @@ impl Paths {
     ///
     /// # Errors
     /// Names the folder.
-    pub fn create_driver(&self, name: &str) -> Result<DriverPaths, Error> {
+    pub fn make_driver(&self, name: &str) -> Result<DriverPaths, Error> {
         let paths = self.driver(name);
         let run_mode = if self.privileged { 0o711 } else { 0o700 };
         for (path, mode) in [
@@ -262,9 +262,9 @@ mod tests {
         for (privileged, run, driver_run) in [(true, 0o755, 0o711), (false, 0o700, 0o700)] {
             paths.privileged = privileged;
             let _ = std::fs::remove_dir_all(&paths.run);
-            paths.create().unwrap();
-            paths.create().unwrap();
-            let driver = paths.create_driver("uml").unwrap();
+            paths.make().unwrap();
+            paths.make().unwrap();
+            let driver = paths.make_driver("uml").unwrap();
             assert_eq!(
                 [
                     mode(&paths.conf),
@@ -279,7 +279,7 @@ mod tests {
         std::fs::write(paths.run.join("blocked"), "").unwrap();
         assert!(
             paths
-                .create_driver("blocked")
+                .make_driver("blocked")
                 .unwrap_err()
                 .to_string()
                 .contains("run/lockstep/blocked")
