@@ -37,7 +37,26 @@ impl Driver for Nwfilter {
     };
 
     fn open(_host: Host, config: Config) -> Result<Self> {
-        Self::from_config(config)
+        let mut compat = false;
+        for (key, value) in &config.options {
+            compat = match (key.as_str(), value.as_str()) {
+                ("compat", "true") => true,
+                ("compat", "false") => false,
+                ("compat", other) => {
+                    let message = format!("option 'compat' of the nwfilter driver is '{other}', not 'true' or 'false'");
+                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
+                }
+                (other, _) => {
+                    let message = format!("unknown option '{other}' of the nwfilter driver, the only one is 'compat'");
+                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
+                }
+            };
+        }
+        Ok(Self {
+            store: Store::new(config.conf_dir),
+            compat,
+            filters: ArcSwap::default(),
+        })
     }
 
     fn bring_up(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
@@ -114,29 +133,6 @@ impl FilterDriver for Nwfilter {
 }
 
 impl Nwfilter {
-    fn from_config(config: Config) -> Result<Self> {
-        let mut compat = false;
-        for (key, value) in &config.options {
-            compat = match (key.as_str(), value.as_str()) {
-                ("compat", "true") => true,
-                ("compat", "false") => false,
-                ("compat", other) => {
-                    let message = format!("option 'compat' of the nwfilter driver is '{other}', not 'true' or 'false'");
-                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
-                }
-                (other, _) => {
-                    let message = format!("unknown option '{other}' of the nwfilter driver, the only one is 'compat'");
-                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
-                }
-            };
-        }
-        Ok(Self {
-            store: Store::new(config.conf_dir),
-            compat,
-            filters: ArcSwap::default(),
-        })
-    }
-
     /// The table at this moment.
     pub(crate) fn table(&self) -> Arc<Filters> {
         self.filters.load_full()

@@ -30,9 +30,12 @@ pub struct Parsed {
     pub def: FilterDef,
     /// The document gave no UUID, so a random one was taken.
     pub fresh_uuid: bool,
-    /// What compat mode let pass, in words with positions.
+    /// What compat mode let pass, in words with positions; the first [`MAX_DOUBTS`] of it.
     pub doubts: Vec<String>,
 }
+
+/// So many doubts are told; whoever wrote that document knows by then.
+pub const MAX_DOUBTS: usize = 50;
 
 /// The priority of a rule that names none.
 pub const DEFAULT_RULE_PRIORITY: i32 = 500;
@@ -84,10 +87,17 @@ impl Reader {
             Mode::Strict => Err(refuse(Code::XML_ERROR, position, message)),
             Mode::Validate => Err(refuse(Code::XML_INVALID_SCHEMA, position, message)),
             Mode::Compat => {
-                self.doubts.push(format!("{position}: {}", message.as_ref()));
+                if !self.told_enough() {
+                    self.doubts.push(format!("{position}: {}", message.as_ref()));
+                }
                 Ok(())
             }
         }
+    }
+
+    /// A hostile document may hold a quarter of a million doubts, and each would cost a search for the nearest name.
+    fn told_enough(&self) -> bool {
+        self.doubts.len() >= MAX_DOUBTS
     }
 
     /// Whatever is left of an element was not understood.
@@ -97,11 +107,17 @@ impl Reader {
             None => String::new(),
         };
         for attribute in &element.attributes {
+            if self.told_enough() {
+                return Ok(());
+            }
             let hint = near(&attribute.name, attributes);
             let message = format!("<{}> has no attribute '{}'{hint}", element.name, attribute.name);
             self.doubt(element.position, message)?;
         }
         for node in &element.children {
+            if self.told_enough() {
+                return Ok(());
+            }
             match node {
                 Node::Element(child) => {
                     let hint = near(&child.name, elements);
@@ -267,19 +283,16 @@ impl Reader {
             fields: slots.into_iter().flatten().collect(),
         };
         self.settle(at, &mut matches)?;
-        let other = super::protocol::protocol;
-        let strangers: Vec<(Position, String)> = rule
-            .elements()
-            .filter(|element| other(&element.name).is_some())
-            .map(|element| (element.position, element.name.clone()))
-            .collect();
-        for (at, stranger) in strangers {
-            rule.take_child(&stranger);
-            let message = format!(
-                "a rule has one protocol: <{stranger}> beside <{}> means nothing",
-                protocol.name
-            );
-            self.doubt(at, message)?;
+        let stranger = |node: &mut Node| matches!(node, Node::Element(e) if is_protocol(&e.name));
+        for node in rule.children.extract_if(.., stranger) {
+            let Node::Element(stranger) = node else { continue };
+            if !self.told_enough() {
+                let message = format!(
+                    "a rule has one protocol: <{}> beside <{}> means nothing",
+                    stranger.name, protocol.name
+                );
+                self.doubt(stranger.position, message)?;
+            }
         }
         Ok(Some(matches))
     }
@@ -342,6 +355,10 @@ impl Reader {
     }
 }
 
+fn is_protocol(name: &str) -> bool {
+    protocol(name).is_some()
+}
+
 fn choice<T: Copy>(element: &mut Element, name: &str, all: &[(T, &'static str)]) -> Result<T> {
     let at = element.position;
     let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
@@ -360,3 +377,6 @@ fn choice<T: Copy>(element: &mut Element, name: &str, all: &[(T, &'static str)])
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,16 @@
 
 use super::*;
 use abi_stable::std_types::RResult::{self, RErr, ROk};
-use abi_stable::std_types::{RSlice, RStr, RVec};
+use abi_stable::std_types::{RNone, ROption, RSlice, RSome, RStr, RVec};
+use driver_api::abi::filter::PortRecord;
+use driver_api::abi::interface::{Interface, Table as _};
 use driver_api::abi::lock::{Adopted, Call, EXCLUSIVE, Held, HostObj, LockKey, LockV1, POISONED};
-use driver_api::abi::value::Fault;
-use driver_api::driver::BindingDriver as _;
+use driver_api::abi::nwfilter::{BindingV1, FilterV1};
+use driver_api::abi::root::{HostRef, Obj};
+use driver_api::abi::value::{Fault, Pair};
+use driver_api::kit::serve::core;
+use driver_api::kit::serve::instance::create;
+use driver_api::kit::serve::nwfilter::{bindings_table, filters_table};
 use driver_api::types::filter::PortRequest;
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -99,36 +105,83 @@ static LOCKS: LockV1 = LockV1 {
     job_end: end,
 };
 
-fn cx<L: Level>() -> Cx<'static, L> {
-    let call = Call {
-        id: 1,
-        level: L::RANK,
-        exclusive: 0,
-        deadline_ms: 0,
-    };
-    Cx::from_call(&LOCKS, HostObj(std::ptr::null()), call)
+extern "C" fn query(_: HostObj, id: RStr<'_>) -> ROption<Interface> {
+    if id.as_str() == LockV1::ID {
+        RSome(Interface::of(&LOCKS))
+    } else {
+        RNone
+    }
 }
 
-fn driver_with(folder: &TempDir, options: &[(&str, &str)]) -> Result<Nwfilter> {
-    let path = folder.path().to_owned();
-    Nwfilter::from_config(Config {
-        conf_dir: path.clone(),
-        state_dir: path.clone(),
-        run_dir: path.clone(),
-        log_dir: path,
-        privileged: true,
-        options: options
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect(),
+fn call(level: u32) -> Call {
+    Call {
+        id: 1,
+        level,
+        exclusive: 0,
+        deadline_ms: 0,
+    }
+}
+
+/// The driver as the host sees it: tokens are made on its side of the boundary only.
+#[derive(Debug)]
+struct Made {
+    obj: Obj,
+    filters: &'static FilterV1,
+    bindings: &'static BindingV1,
+}
+
+fn made(folder: &TempDir, options: &[(&str, &str)]) -> Result<Made> {
+    let folder = folder.path().to_str().unwrap();
+    let mut pairs = vec![Pair {
+        name: "conf_dir".into(),
+        value: folder.into(),
+    }];
+    pairs.extend(options.iter().map(|(key, value)| Pair {
+        name: format!("option.{key}").into(),
+        value: (*value).into(),
+    }));
+    let host = HostRef {
+        obj: HostObj(std::ptr::null()),
+        query,
+    };
+    Ok(Made {
+        obj: create::<Nwfilter>(host, RSlice::from_slice(&pairs)).into_result()?,
+        filters: filters_table::<Nwfilter>(),
+        bindings: bindings_table::<Nwfilter>(),
     })
 }
 
-fn started(folder: &TempDir) -> Nwfilter {
-    let driver = driver_with(folder, &[]).unwrap();
-    driver.bring_up(&mut cx()).unwrap();
+fn started(folder: &TempDir) -> Made {
+    let made = made(folder, &[]).unwrap();
+    (core::table::<Nwfilter>().bring_up)(made.obj, call(0))
+        .into_result()
+        .unwrap();
     asked();
-    driver
+    made
+}
+
+impl Made {
+    fn filters(&self) -> Vec<FilterBrief> {
+        let records = (self.filters.filters)(self.obj).into_result().unwrap();
+        records
+            .into_iter()
+            .map(|record| FilterBrief::try_from(record).unwrap())
+            .collect()
+    }
+
+    fn xml(&self, uuid: Uuid, flags: u32) -> Result<String> {
+        Ok((self.filters.filter_xml)(self.obj, uuid, flags).into_result()?.into())
+    }
+
+    fn define(&self, xml: &str, flags: u32) -> Result<FilterBrief> {
+        (self.filters.define_filter)(self.obj, call(0), xml.into(), flags)
+            .into_result()?
+            .try_into()
+    }
+
+    fn undefine(&self, uuid: Uuid) -> Result<()> {
+        Ok((self.filters.undefine_filter)(self.obj, call(0), uuid).into_result()?)
+    }
 }
 
 const UUID: &str = "5c6d49af-b071-6127-b4ec-6f8ed4b55335";
@@ -143,21 +196,21 @@ const RULE: &str = "<rule action='drop' direction='in'><all/></rule>";
 fn a_filter_is_defined_listed_dumped_kept_over_a_restart_and_undefined() {
     let folder = tempfile::tempdir().unwrap();
     let driver = started(&folder);
-    let brief = driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    let brief = driver.define(&xml("lab", RULE), 0).unwrap();
     assert_eq!(asked(), ["100w", "200w", "-200", "-100"]);
     assert_eq!((brief.name.as_str(), brief.uuid.to_string().as_str()), ("lab", UUID));
-    let dump = driver.filter_xml(brief.uuid, 0).unwrap();
+    let dump = driver.xml(brief.uuid, 0).unwrap();
     assert!(dump.contains("<all/>"), "{dump}");
     let driver = started(&folder);
     assert_eq!(driver.filters(), std::slice::from_ref(&brief));
-    assert_eq!(driver.filter_xml(brief.uuid, 0).unwrap(), dump);
+    assert_eq!(driver.xml(brief.uuid, 0).unwrap(), dump);
     assert_eq!(asked(), [""; 0]);
-    driver.undefine_filter(&mut cx(), brief.uuid).unwrap();
+    driver.undefine(brief.uuid).unwrap();
     assert_eq!(asked(), ["100w", "200w", "-200", "-100"]);
     assert!(driver.filters().is_empty() && started(&folder).filters().is_empty());
     for error in [
-        driver.undefine_filter(&mut cx(), brief.uuid).unwrap_err(),
-        driver.filter_xml(brief.uuid, 0).unwrap_err(),
+        driver.undefine(brief.uuid).unwrap_err(),
+        driver.xml(brief.uuid, 0).unwrap_err(),
     ] {
         assert_eq!((error.code(), error.origin()), (Code::NO_NWFILTER, Origin::NWFILTER));
     }
@@ -167,10 +220,10 @@ fn a_filter_is_defined_listed_dumped_kept_over_a_restart_and_undefined() {
 fn the_same_definition_again_shuts_nobody_out_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let driver = started(&folder);
-    driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    driver.define(&xml("lab", RULE), 0).unwrap();
     fs::remove_file(folder.path().join("lab.xml")).unwrap();
     asked();
-    driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    driver.define(&xml("lab", RULE), 0).unwrap();
     assert_eq!(asked(), ["100w", "-100"]);
     assert!(!folder.path().join("lab.xml").exists());
 }
@@ -179,20 +232,20 @@ fn the_same_definition_again_shuts_nobody_out_and_writes_nothing() {
 fn a_definition_that_can_not_be_stored_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let driver = started(&folder);
-    let brief = driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    let brief = driver.define(&xml("lab", RULE), 0).unwrap();
     let (dump, file) = (
-        driver.filter_xml(brief.uuid, 0).unwrap(),
+        driver.xml(brief.uuid, 0).unwrap(),
         fs::read(folder.path().join("lab.xml")).unwrap(),
     );
     fs::create_dir(folder.path().join("lab.xml.new")).unwrap();
-    let error = driver.define_filter(&mut cx(), &xml("lab", ""), 0).unwrap_err();
+    let error = driver.define(&xml("lab", ""), 0).unwrap_err();
     assert_eq!(error.code(), Code::SYSTEM_ERROR);
-    assert_eq!(driver.filter_xml(brief.uuid, 0).unwrap(), dump);
+    assert_eq!(driver.xml(brief.uuid, 0).unwrap(), dump);
     assert_eq!(fs::read(folder.path().join("lab.xml")).unwrap(), file);
     fs::remove_dir(folder.path().join("lab.xml.new")).unwrap();
     fs::remove_file(folder.path().join("lab.xml")).unwrap();
     fs::create_dir(folder.path().join("lab.xml")).unwrap();
-    let error = driver.undefine_filter(&mut cx(), brief.uuid).unwrap_err();
+    let error = driver.undefine(brief.uuid).unwrap_err();
     assert_eq!(error.code(), Code::SYSTEM_ERROR);
     assert_eq!(driver.filters(), [brief]);
 }
@@ -218,24 +271,17 @@ fn validation_and_compat_are_asked_for_by_flag_and_option() {
     let folder = tempfile::tempdir().unwrap();
     let typo = xml("lab", "<rule action='accept' direction='in'><tcp dstport='22'/></rule>");
     let driver = started(&folder);
-    let code = |driver: &Nwfilter, flags| {
-        driver
-            .define_filter(&mut cx(), &typo, flags)
-            .map_err(|error| error.code())
-    };
+    let code = |driver: &Made, flags| driver.define(&typo, flags).map_err(|error| error.code());
     assert_eq!(code(&driver, 0), Err(Code::XML_ERROR));
     assert_eq!(code(&driver, DEFINE_VALIDATE), Err(Code::XML_INVALID_SCHEMA));
     assert_eq!(code(&driver, 2), Err(Code::INVALID_ARG));
-    assert_eq!(
-        driver.filter_xml(Uuid::default(), 1).unwrap_err().code(),
-        Code::INVALID_ARG
-    );
-    let compat = driver_with(&folder, &[("compat", "true")]).unwrap();
+    assert_eq!(driver.xml(Uuid::default(), 1).unwrap_err().code(), Code::INVALID_ARG);
+    let compat = made(&folder, &[("compat", "true")]).unwrap();
     assert_eq!(code(&compat, DEFINE_VALIDATE), Err(Code::XML_INVALID_SCHEMA));
     assert!(code(&compat, 0).is_ok());
-    assert!(driver_with(&folder, &[("compat", "false")]).is_ok());
+    assert!(made(&folder, &[("compat", "false")]).is_ok());
     for option in [("compat", "maybe"), ("kompat", "true")] {
-        let error = driver_with(&folder, &[option]).unwrap_err();
+        let error = made(&folder, &[option]).unwrap_err();
         assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
     }
 }
@@ -245,7 +291,7 @@ fn a_lock_left_by_its_holder_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let driver = started(&folder);
     POISON.set(true);
-    driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    driver.define(&xml("lab", RULE), 0).unwrap();
     assert_eq!(asked(), ["100w", "sound 100", "200w", "-200", "-100"]);
 }
 
@@ -253,7 +299,7 @@ fn a_lock_left_by_its_holder_is_taken_over() {
 fn bindings_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let driver = started(&folder);
-    driver.define_filter(&mut cx(), &xml("lab", RULE), 0).unwrap();
+    driver.define(&xml("lab", RULE), 0).unwrap();
     let request = |filter: &str| PortRequest {
         port: "tap7".to_owned(),
         mac: "02:00:00:00:00:01".to_owned(),
@@ -267,10 +313,17 @@ fn bindings_are_refused_by_name() {
         ("lap", Code::NO_NWFILTER, "no filter 'lap'"),
     ] {
         let binding = format!("<filterbinding><portdev name='tap7'/><filterref filter='{filter}'/></filterbinding>");
-        for error in [
-            driver.attach_port(&mut cx(), &request(filter)).unwrap_err(),
-            driver.create_binding(&mut cx(), &binding, 0).unwrap_err(),
+        let record = PortRecord::from(&request(filter));
+        let Made { obj, bindings, .. } = driver;
+        for fault in [
+            (bindings.attach_port)(obj, call(200), record)
+                .into_result()
+                .unwrap_err(),
+            (bindings.create_binding)(obj, call(0), binding.as_str().into(), 0)
+                .into_result()
+                .unwrap_err(),
         ] {
+            let error = Error::from(fault);
             assert_eq!((error.code(), error.origin()), (code, Origin::NWFILTER));
             assert!(
                 error.to_string().contains(text) && error.to_string().contains("'tap7'"),
@@ -278,12 +331,17 @@ fn bindings_are_refused_by_name() {
             );
         }
     }
-    for error in [
-        driver.binding_xml("tap7", 0).unwrap_err(),
-        driver.delete_binding(&mut cx(), "tap7").unwrap_err(),
-        driver.detach_port(&mut cx(), "tap7").unwrap_err(),
+    let Made { obj, bindings, .. } = driver;
+    for fault in [
+        (bindings.binding_xml)(obj, "tap7".into(), 0).into_result().unwrap_err(),
+        (bindings.delete_binding)(obj, call(0), "tap7".into())
+            .into_result()
+            .unwrap_err(),
+        (bindings.detach_port)(obj, call(200), "tap7".into())
+            .into_result()
+            .unwrap_err(),
     ] {
-        assert_eq!(error.code(), Code::NO_NWFILTER_BINDING);
+        assert_eq!(fault.code, Code::NO_NWFILTER_BINDING.0);
     }
-    assert!(driver.bindings().is_empty());
+    assert!((bindings.bindings)(obj).into_result().unwrap().is_empty());
 }
