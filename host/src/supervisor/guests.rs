@@ -275,19 +275,16 @@ impl Guests {
     /// # Errors
     /// 38 when there is no such guest, 68 when it does not die in time.
     pub fn kill(&self, guest: GuestId) -> Result<()> {
-        let deadline = Instant::now() + self.shared.options.kill_deadline;
+        let patience = self.shared.options.kill_deadline;
+        let deadline = Instant::now() + patience;
         {
             let mut table = self.shared.table.lock();
             table.entries.get_mut(&guest).ok_or_else(|| unknown(guest))?.killed = true;
         }
-        // One that hangs does not get all of the time.
-        let asked = survey::ask(&self.dir(guest), &Request::Kill);
-        let first = if asked.is_ok() {
-            self.shared.options.kill_deadline / 2
-        } else {
-            Duration::ZERO
-        };
-        if self.await_gone(guest, deadline - self.shared.options.kill_deadline + first) {
+        // One that hangs must leave time for the hard way; one that does not answer because it is just ending must be
+        // left to write its record.
+        let _ = survey::ask(&self.dir(guest), &Request::Kill, patience / 4);
+        if self.await_gone(guest, Instant::now() + patience / 4) {
             return Ok(());
         }
         {
@@ -364,7 +361,7 @@ impl Guests {
         if let Some(tail) = self.last_words(guest, bytes)? {
             return Ok(tail);
         }
-        match survey::ask(&self.dir(guest), &Request::Tail { bytes }) {
+        match survey::ask(&self.dir(guest), &Request::Tail { bytes }, survey::PATIENCE) {
             Ok(Reply::Tail(text)) => Ok(text),
             other => {
                 // It may have ended between the two looks.

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 use rustix::process::{WaitId, WaitIdOptions, geteuid, getgid, getuid, waitid};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -102,17 +103,16 @@ fn present(files: &[FileOrder], uid: u32, map: bool) -> Result<(Vec<Visible>, Re
         let shown = || format!("find '{}'", file.path.display());
         let stat = rustix::fs::stat(&file.path).step(shown)?;
         let mut tree = None;
-        if map && stat.st_uid != uid {
-            let owner = (stat.st_uid, stat.st_gid);
-            if !namespaces.contains_key(&owner) {
-                let space =
-                    mapping(owner, uid).step(|| format!("make a user mapping for '{}'", file.path.display()))?;
-                namespaces.insert(owner, space);
-            }
-            if let Some(space) = namespaces.get(&owner) {
-                tree = mapped_tree(&file.path, space).ok();
-            }
-            if tree.is_none() && !open_to_all(&stat, file.writable) {
+        if map && stat.st_uid != uid && !open_to_all(&stat, file.writable) {
+            let space = match namespaces.entry((stat.st_uid, stat.st_gid)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(
+                    mapping((stat.st_uid, stat.st_gid), uid)
+                        .step(|| format!("make a user mapping for '{}'", file.path.display()))?,
+                ),
+            };
+            tree = mapped_tree(&file.path, space).ok();
+            if tree.is_none() {
                 refused.push((file.path.clone(), stat.st_uid));
             }
         }
@@ -125,8 +125,9 @@ fn present(files: &[FileOrder], uid: u32, map: bool) -> Result<(Vec<Visible>, Re
     Ok((visible, refused))
 }
 
+/// Whether anybody may do with it what the guest will: read it, write it, and enter or execute what its owner may.
 fn open_to_all(stat: &Stat, writable: bool) -> bool {
-    let wanted = if writable { 0o006 } else { 0o004 };
+    let wanted = 0o004 | if writable { 0o002 } else { 0 } | ((stat.st_mode & 0o100) >> 6);
     stat.st_mode & wanted == wanted
 }
 
@@ -188,6 +189,19 @@ fn is_mapped(map: &str, uid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_everybody_may_use_needs_no_mapping() {
+        let open = |mode, writable| {
+            let mut stat = rustix::fs::stat("/").unwrap();
+            stat.st_mode = mode;
+            open_to_all(&stat, writable)
+        };
+        assert!(open(0o100_644, false) && open(0o100_666, true) && open(0o100_755, false) && open(0o040_755, false));
+        assert!(
+            !open(0o100_640, false) && !open(0o100_644, true) && !open(0o100_744, false) && !open(0o040_750, false)
+        );
+    }
 
     #[test]
     fn a_user_outside_of_a_containers_range_is_noticed() {

@@ -118,11 +118,11 @@ pub(super) fn reap(pidfd: &OwnedFd) -> (Option<i32>, Option<i32>) {
     }
 }
 
-/// The cgroup's name: guests of different roots must not meet.
+/// The cgroup's name: guests of different roots must not meet, so the folder of all guests is in it.
 fn group_name(order: &Order) -> String {
     use std::os::unix::fs::MetadataExt;
-    let place = std::fs::metadata(".").map_or((0, 0), |m| (m.dev(), m.ino()));
-    format!("lockstep-guest-{}-{:x}-{:x}", order.id, place.0, place.1)
+    let root = std::fs::metadata("..").map_or((0, 0), |meta| (meta.dev(), meta.ino()));
+    format!("lockstep-guest-{:x}-{:x}-{}", root.0, root.1, order.id)
 }
 
 /// The datagram socket through which the guest speaks to its supervisor; made before the guest is.

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a supervisor that lives may take to answer or to finish.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A guest as its run folder tells of it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) fn survey(dir: &Path, boot_id: &str) -> io::Result<Found> {
     if record::read::<Ended>(dir, ENDED)?.is_none() && order.boot_id == boot_id {
         if running.is_none() {
             // Its host died in the middle of a start; the supervisor answers when that is over, either way.
-            let _ = ask(dir, &Request::Status);
+            let _ = ask(dir, &Request::Status, PATIENCE);
             running = record::read(dir, RUNNING)?;
         }
         if let Some(supervisor) = running.as_ref().and_then(|running| alive(dir, running)) {
@@ -123,11 +123,11 @@ pub(super) fn await_end(process: &OwnedFd, patience: Duration) -> bool {
     matches!(rustix::io::retry_on_intr(|| poll(&mut state, timeout.as_ref())), Ok(1))
 }
 
-/// Asks the supervisor of `dir` one thing.
-pub(super) fn ask(dir: &Path, request: &Request) -> io::Result<Reply> {
+/// Asks the supervisor of `dir` one thing and waits at most `patience` for each part of the answer.
+pub(super) fn ask(dir: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
     let mut stream = peer::connect(dir, CONTROL)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     stream.write_all(&line(request))?;
     let mut text = Vec::new();
     let mut chunk = [0_u8; 4096];

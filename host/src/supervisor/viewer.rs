@@ -111,9 +111,8 @@ impl Viewer {
 
     pub(super) fn flush(&mut self) {
         let mut stream = &self.stream;
-        if self.outbox.flush(|chunk| stream.write(chunk)).is_err() {
-            self.role = Role::Gone;
-        } else if self.role == Role::Leaving && self.outbox.is_empty() {
+        let broken = self.outbox.flush(|chunk| stream.write(chunk)).is_err();
+        if broken || self.role == Role::Leaving && self.outbox.is_empty() {
             self.role = Role::Gone;
         }
     }

@@ -1,34 +1,44 @@
 //! A host for one test: a private root, the events that arrived, and a look at what is left at the end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests, which end by panic"
+)]
 
 use driver_api::types::guest::{ConsoleSpec, Exit, GuestEvent, GuestId, GuestSpec, VisibleFile};
-use lockstep::supervisor::{Guests, Options, Sink};
+use lockstep::supervisor::{ConsoleMode, Guests, Options, Sink};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A static program that needs nothing beside it.
-pub const SHELL: &str = "/usr/bin/busybox";
-pub const WHY_NOT: &str = "busybox-static is not installed, or the kernel gives this user no namespaces";
+pub(crate) const SHELL: &str = "/usr/bin/busybox";
+pub(crate) const WHY_NOT: &str = "busybox-static is not installed, or the kernel gives this user no namespaces";
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Whether guests can run here at all.
-pub fn can_run() -> bool {
+pub(crate) fn can_run() -> bool {
     Path::new(SHELL).exists() && (is_root() || Path::new("/proc/self/ns/user").exists())
 }
 
-pub const WHY_NO_BOOT: &str = "user-mode-linux or busybox-static is not installed, or there are no namespaces";
+pub(crate) const WHY_NO_BOOT: &str = "user-mode-linux or busybox-static is not installed, or there are no namespaces";
 
 /// Whether a real guest kernel can run here.
-pub fn can_boot() -> bool {
+pub(crate) fn can_boot() -> bool {
     can_run() && Path::new(UML).exists()
 }
 
 /// A guest that runs a shell script on console 0.
-pub fn shell(script: &str) -> GuestSpec {
+pub(crate) fn shell(script: &str) -> GuestSpec {
     GuestSpec {
         name: "vm".to_owned(),
         domain: driver_api::types::uuid::Uuid::from_bytes([7; 16]),
@@ -39,18 +49,26 @@ pub fn shell(script: &str) -> GuestSpec {
     }
 }
 
-pub struct Host {
-    pub root: tempfile::TempDir,
+pub(crate) struct Host {
+    pub(crate) root: tempfile::TempDir,
+    pub(crate) options: Options,
+    base: PathBuf,
     guests: Option<Guests>,
     sender: Sender<(GuestId, GuestEvent)>,
     events: Mutex<Receiver<(GuestId, GuestEvent)>>,
 }
 
 impl Host {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (sender, events) = channel();
+        let root = tempfile::tempdir().unwrap();
         let mut host = Self {
-            root: tempfile::tempdir().unwrap(),
+            options: Options {
+                program: PathBuf::from(env!("CARGO_BIN_EXE_lockstep")),
+                ..Options::default()
+            },
+            base: root.path().to_owned(),
+            root,
             guests: None,
             sender,
             events: Mutex::new(events),
@@ -60,28 +78,31 @@ impl Host {
     }
 
     /// A host that begins (again) in the same root.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         self.guests = None;
         let sender = Mutex::new(self.sender.clone());
         let sink: Arc<Sink> =
             Arc::new(move |_: &str, guest, event| sender.lock().unwrap().send((guest, event)).unwrap());
-        let options = Options {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_lockstep")),
-            ..Options::default()
-        };
-        let root = self.root.path();
-        self.guests = Some(Guests::open(&root.join("run"), &root.join("log"), options, sink).unwrap());
+        let (run, log) = (self.base.join("run"), self.base.join("log"));
+        self.guests = Some(Guests::open(&run, &log, self.options.clone(), sink).unwrap());
     }
 
-    pub fn close(&mut self) {
+    /// Begins anew in a folder below.
+    pub(crate) fn move_to(&mut self, folder: &str) {
+        self.base = self.base.join(folder);
+        std::fs::create_dir_all(&self.base).unwrap();
+        self.open();
+    }
+
+    pub(crate) fn close(&mut self) {
         self.guests = None;
     }
 
-    pub fn guests(&self) -> &Guests {
+    pub(crate) fn guests(&self) -> &Guests {
         self.guests.as_ref().unwrap()
     }
 
-    pub fn event(&self) -> (GuestId, GuestEvent) {
+    pub(crate) fn event(&self) -> (GuestId, GuestEvent) {
         self.events
             .lock()
             .unwrap()
@@ -89,7 +110,7 @@ impl Host {
             .expect("an event was due")
     }
 
-    pub fn exit_of(&self, wanted: GuestId) -> Exit {
+    pub(crate) fn exit_of(&self, wanted: GuestId) -> Exit {
         loop {
             if let (guest, GuestEvent::Exited(exit)) = self.event()
                 && guest == wanted
@@ -101,7 +122,7 @@ impl Host {
 }
 
 /// A UML guest whose first program is a shell script; `files` are shown to its process.
-pub fn uml(root: &Path, script: &str) -> GuestSpec {
+pub(crate) fn uml(root: &Path, script: &str) -> GuestSpec {
     let initrd = root.join("initrd");
     std::fs::write(&initrd, initrd_with(script)).unwrap();
     let argv = [
@@ -129,7 +150,7 @@ pub fn uml(root: &Path, script: &str) -> GuestSpec {
     }
 }
 
-pub const UML: &str = "/usr/bin/linux.uml";
+pub(crate) const UML: &str = "/usr/bin/linux.uml";
 
 /// An initial file system with a shell and `/init`, as a "newc" cpio archive.
 fn initrd_with(script: &str) -> Vec<u8> {
@@ -163,6 +184,108 @@ fn initrd_with(script: &str) -> Vec<u8> {
     add("init", 0o100755, 0, init.as_bytes());
     add("TRAILER!!!", 0, 0, b"");
     archive
+}
+
+impl Host {
+    /// Waits until console 0 has said `text`.
+    pub(crate) fn await_text(&self, guest: GuestId, text: &str) {
+        let mode = ConsoleMode {
+            history: true,
+            ..ConsoleMode::default()
+        };
+        let mut console = self.guests().open_console(guest, 0, mode).unwrap();
+        read_until(&mut console, text);
+    }
+}
+
+/// Reads up to the first `text`, or fails at the end.
+pub(crate) fn read_until(from: &mut impl Read, text: &str) -> String {
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&seen).ends_with(text) {
+        assert_eq!(
+            from.read(&mut byte).unwrap(),
+            1,
+            "ended after: {}",
+            String::from_utf8_lossy(&seen)
+        );
+        seen.push(byte[0]);
+    }
+    String::from_utf8(seen).unwrap()
+}
+
+/// A process and all that descend from it.
+pub(crate) fn tree(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while at < found.len() {
+        let children = format!("/proc/{0}/task/{0}/children", found[at]);
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        found.extend(children.split_whitespace().map(|pid| pid.parse::<u32>().unwrap()));
+        at += 1;
+    }
+    found
+}
+
+/// Whether a process runs (a zombie does not).
+pub(crate) fn exists(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+pub(crate) fn parent(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ")
+        .unwrap()
+        .1
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// SIGKILL for one process, and the wait for its end.
+pub(crate) fn kill(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&process, Signal::KILL).unwrap();
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
+}
+
+/// SIGSTOP for one process.
+pub(crate) fn stop(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::STOP).unwrap();
+}
+
+/// Speaks as the guest would.
+pub(crate) fn notify(run_dir: &Path, bytes: &[u8]) {
+    let socket = UnixDatagram::unbound().unwrap();
+    socket.send_to(bytes, run_dir.join("notify")).unwrap();
+}
+
+/// Waits for a file to appear.
+pub(crate) fn await_file(path: &Path) {
+    while !path.exists() {
+        std::thread::yield_now();
+    }
+}
+
+/// The cgroups of guests of the root at `root`.
+pub(crate) fn groups_of(root: &Path) -> Vec<String> {
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else {
+        return Vec::new();
+    };
+    let Some(mount) = mounts.lines().find(|l| l.contains(" cgroup2 ")) else {
+        return Vec::new();
+    };
+    let folder = mount.split(' ').nth(1).unwrap();
+    let guests = std::fs::metadata(root.join("run/guests")).unwrap();
+    let prefix = format!("lockstep-guest-{:x}-{:x}-", guests.dev(), guests.ino());
+    let groups = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap());
+    groups.filter(|name| name.starts_with(&prefix)).collect()
 }
 
 impl Drop for Host {
