@@ -1,4 +1,5 @@
 //! Thousands of random interleavings of the lock manager's models, with more threads than loom can bear, under shuttle.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod lock_models;
 

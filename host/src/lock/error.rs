@@ -268,6 +268,7 @@ mod tests {
             plugin: "uml".into(),
             call: "start".into(),
             client: Some(4),
+            since_ms: 0,
             age_ms: 1500,
             position: None,
         }

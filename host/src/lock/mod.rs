@@ -39,12 +39,14 @@ pub mod shim;
 pub mod status;
 pub mod strike;
 pub mod table;
+pub mod watch;
 
 pub use call::{CallSpec, Entry};
 pub use error::LockError;
 pub use limits::Limits;
 pub use manager::{Caller, Locks, Manager};
 pub use rank::{Key, Mode};
+pub use watch::Watchdog;
 
 #[cfg(test)]
 mod tests;

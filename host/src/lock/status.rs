@@ -51,6 +51,8 @@ pub struct Party {
     pub call: String,
     /// The client for whom the call is made.
     pub client: Option<u64>,
+    /// When it began, in milliseconds of the manager's clock, which only ages mean anything on.
+    pub since_ms: u64,
     /// How long it has been holding or waiting, in milliseconds.
     pub age_ms: u64,
     /// A waiter's place in the queue, from 1.
@@ -158,6 +160,7 @@ impl<W> Table<W> {
             plugin: frame.map_or_else(String::new, |f| self.plugins.name(f.plugin)),
             call: frame.map_or_else(String::new, |f| f.name.to_string()),
             client: frame.and_then(|f| f.client),
+            since_ms: ms(Duration::ZERO, since),
             age_ms: ms(since, now),
             position: None,
         }

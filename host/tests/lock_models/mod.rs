@@ -2,6 +2,7 @@
 //!
 //! Time stands still here, so a wait ends by a grant or never; a thread that called [`World::be_impatient`] is the
 //! exception: its waits time out at any moment that the scheduler likes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use driver_api::abi::lock::{EXCLUSIVE, Held, LockKey, POISONED};
 use driver_api::types::uuid::Uuid;
