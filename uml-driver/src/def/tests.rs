@@ -153,6 +153,11 @@ fn each_rule_refuses_with_its_code() {
             "cannot be told '/a:b'",
         ),
         (
+            disk("<source file='/a&quot;b'/><target dev='ubda'/>"),
+            Code::CONFIG_UNSUPPORTED,
+            "cannot be told '/a\\\"b'",
+        ),
+        (
             disk("<source file='/a'/><target dev='ubda'/><serial>x,y</serial>"),
             Code::CONFIG_UNSUPPORTED,
             "told 'x,y'",
@@ -320,6 +325,43 @@ fn what_cannot_be_done_is_accepted_and_named() {
     for (inside, expected) in cases {
         assert_eq!(read(&with(inside)).unsupported().join("|"), expected, "{inside}");
     }
+}
+
+#[test]
+fn values_that_libvirt_corrects_are_corrected() {
+    let current = |text: &str| {
+        read(&with(&format!("<currentMemory>{text}</currentMemory>")))
+            .memory
+            .current_kib
+    };
+    assert_eq!(
+        (current("99999"), current("0"), current("40000")),
+        (65536, 65536, 40000)
+    );
+    let target = |name: &str| {
+        let def = read(&devices(&format!("<interface><target dev='{name}'/></interface>")));
+        def.interfaces[0].target.clone()
+    };
+    assert_eq!(target("lab0").as_deref(), Some("lab0"));
+    assert_eq!((target("vnet7"), target("lab%d"), target("")), (None, None, None));
+    let made_up = read(&devices("<interface/><interface/>"));
+    let macs: Vec<String> = made_up
+        .interfaces
+        .iter()
+        .map(|interface| interface.mac.to_string())
+        .collect();
+    assert!(
+        macs[0] != macs[1] && macs.iter().all(|mac| mac.starts_with("52:54:00:")),
+        "{macs:?}"
+    );
+}
+
+#[test]
+fn a_backing_file_may_be_read_by_another_disk() {
+    read(&devices(
+        "<disk><source file='/a'/><target dev='ubda'/><backingStore><source file='/b'/></backingStore></disk>
+         <disk><source file='/b'/><target dev='ubdb'/><readonly/></disk>",
+    ));
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn the_guest_sees_only_its_files() {
         "<initrd>/i</initrd>",
         "<disk><source file='/a'/><target dev='ubda'/><backingStore><source file='/b'/></backingStore></disk>
          <disk device='cdrom'><source file='/c'/><target dev='ubdb'/></disk>
-         <disk><source file='/d'/><target dev='ubdc'/><shareable/></disk><disk><source file='/d'/><target dev='ubdd'/><readonly/></disk>",
+         <disk><source file='/d'/><target dev='ubdc'/><readonly/></disk><disk><source file='/d'/><target dev='ubdd'/><shareable/></disk>",
     ))
     .unwrap();
     let files: Vec<_> = plan
