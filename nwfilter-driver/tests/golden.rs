@@ -61,3 +61,19 @@ fn golden_filters_print_or_are_refused_as_written_down() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_example_filters_are_accepted_and_printed_as_they_stand() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/filters");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let parsed = parse(text.as_bytes(), Mode::Strict).unwrap();
+        let uuid = format!("  <uuid>{}</uuid>\n", parsed.def.uuid);
+        assert_eq!(parsed.def.to_string().replace(&uuid, ""), text, "{}", path.display());
+        assert_eq!(path.file_stem().unwrap().to_str(), Some(parsed.def.name.as_str()));
+        seen += 1;
+    }
+    assert!(seen > 1, "the example filters are missing");
+}
