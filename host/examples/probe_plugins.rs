@@ -5,7 +5,7 @@ use driver_api::driver::Config;
 use driver_api::error::{Code, Error, Origin, Result};
 use lockstep::event::Events;
 use lockstep::lock::{Limits, Locks};
-use lockstep::plugin::{Context, Plugin, Plugins, Rooms};
+use lockstep::plugin::{Context, Inbox, Plugin, Plugins, Rooms};
 use std::path::PathBuf;
 
 const DOMAIN: &str =
@@ -15,11 +15,12 @@ fn main() -> Result<()> {
     let usage = || Error::new(Code::INVALID_ARG, Origin::NONE, "usage: probe_plugins FOLDER");
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or_else(usage)?);
     let locks = Locks::new(Limits::default());
-    let plugins = Plugins::new(Rooms {
+    let rooms = Rooms {
         events: Events::new(&locks),
         guests: None,
         locks,
-    });
+    };
+    let plugins = Plugins::new(rooms, &Inbox::default());
     plugins.load(std::slice::from_ref(&folder), |name| {
         let own = folder.join(name);
         Ok(Config {

@@ -1,6 +1,5 @@
 //! `Desk`: what the host keeps for one plug-in and serves its calls from; its address says which plug-in calls.
 
-use super::delivery::Delivery;
 use super::registry::Shared;
 use super::services::log::LogDesk;
 use crate::event::Events;
@@ -8,12 +7,9 @@ use crate::lock::{Caller, Locks};
 use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::HostServices;
-use driver_api::types::guest::{GuestEvent, GuestId, GuestSpec, Started};
+use driver_api::types::guest::{GuestId, GuestSpec, Started};
 use std::fmt;
 use std::sync::{Arc, Weak};
-
-/// Where the events of a guest go; may be called from any thread, in the order of the events.
-pub type Sink = Arc<dyn Fn(GuestId, GuestEvent) + Send + Sync>;
 
 /// The room of the guest processes, as plug-ins reach it. Each method is that of `driver_api::host::Host` with the same
 /// name; `driver` is the name of the plug-in that asks, which reaches its own guests only.
@@ -21,7 +17,7 @@ pub type Sink = Arc<dyn Fn(GuestId, GuestEvent) + Send + Sync>;
 pub trait GuestRoom: Send + Sync + fmt::Debug {
     fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started>;
     fn survivors(&self, driver: &str) -> Result<Vec<Started>>;
-    fn watch(&self, driver: &str, guest: GuestId, sink: Sink) -> Result<()>;
+    fn watch(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn kill(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn forget(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn console_tail(&self, driver: &str, guest: GuestId, bytes: u32) -> Result<String>;
@@ -36,7 +32,6 @@ pub(super) struct Desk {
     pub(super) locks: Arc<Locks>,
     pub(super) events: Arc<Events>,
     pub(super) guests: Option<Arc<dyn GuestRoom>>,
-    pub(super) delivery: Arc<Delivery>,
     pub(super) log: LogDesk,
     pub(super) shared: Weak<Shared>,
 }

@@ -10,7 +10,6 @@
 //! A plug-in's library is never unmapped. Nothing that one plug-in does, short of a signal, ends the host or keeps
 //! another one from working.
 
-mod delivery;
 mod desk;
 mod layout;
 mod load;
@@ -24,9 +23,9 @@ mod trust;
 
 pub mod entry;
 
-pub use desk::{GuestRoom, Sink};
+pub use desk::GuestRoom;
 pub use entry::{Context, Plugin};
 pub use refusal::Refusal;
-pub use registry::{Plugins, Rooms};
+pub use registry::{Inbox, Plugins, Rooms};
 pub use search::folders;
 pub use status::PluginStatus;

@@ -1,6 +1,5 @@
 //! `Plugins`: every plug-in that was found, ready or quarantined, and who serves what.
 
-use super::delivery::Delivery;
 use super::desk::{Desk, GuestRoom, offers};
 use super::entry::{Context, Plugin};
 use super::load::{Mapped, map, offer};
@@ -20,10 +19,11 @@ use driver_api::driver::Config;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::loaded::{Misfit, Offer};
 use driver_api::kit::offer::host_ref;
+use driver_api::types::guest::{GuestEvent, GuestId};
 use parking_lot::RwLock;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// The rooms of the host that plug-ins are served from.
@@ -37,6 +37,36 @@ pub struct Rooms {
     pub guests: Option<Arc<dyn GuestRoom>>,
 }
 
+/// Where the room of the guest processes brings events: it is made before the plug-ins are, which take it over.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    shared: OnceLock<Weak<Shared>>,
+}
+
+impl Inbox {
+    /// Hands an event of a guest to its driver and returns when that is done with it. The caller keeps the order of one
+    /// guest's events and holds no lock.
+    pub fn deliver(&self, driver: &str, guest: GuestId, event: GuestEvent) {
+        let plugins = self.shared.get().and_then(Weak::upgrade);
+        let Some(plugin) = plugins.and_then(|shared| shared.named(driver)) else {
+            tracing::warn!(
+                plugin = driver,
+                guest = guest.0,
+                "an event of a guest whose driver is not in service"
+            );
+            return;
+        };
+        let handled = plugin.call("guest_event", &Context::default(), |driver, call| {
+            let message = "a driver without domains has no guests";
+            let nobody = || Error::new(Code::NO_SUPPORT, Origin::NONE, message);
+            driver.virt().ok_or_else(nobody)?.guest_event(call, guest, event)
+        });
+        if let Err(error) = handled {
+            tracing::error!(plugin = driver, guest = guest.0, %error, "a guest's event was not handled");
+        }
+    }
+}
+
 /// The host's plug-ins.
 #[derive(Debug)]
 pub struct Plugins {
@@ -46,7 +76,6 @@ pub struct Plugins {
 #[derive(Debug)]
 pub(super) struct Shared {
     rooms: Rooms,
-    delivery: Arc<Delivery>,
     slots: RwLock<Vec<Arc<Slot>>>,
     me: Weak<Self>,
 }
@@ -64,15 +93,15 @@ struct Slot {
 }
 
 impl Plugins {
-    /// No plug-ins yet.
+    /// No plug-ins yet; events of guests come from `inbox`, which serves the first plug-ins that it is given to.
     #[must_use]
-    pub fn new(rooms: Rooms) -> Self {
+    pub fn new(rooms: Rooms, inbox: &Inbox) -> Self {
         let shared = Arc::new_cyclic(|me| Shared {
             rooms,
-            delivery: Arc::default(),
             slots: RwLock::default(),
             me: me.clone(),
         });
+        inbox.shared.get_or_init(|| Arc::downgrade(&shared));
         Self { shared }
     }
 
@@ -216,8 +245,8 @@ impl Shared {
             .find(|plugin| plugin.loaded.filters().is_some())
     }
 
-    pub(super) fn numbered(&self, number: u32) -> Option<Arc<Plugin>> {
-        self.ready().into_iter().find(|plugin| plugin.number == number)
+    fn named(&self, name: &str) -> Option<Arc<Plugin>> {
+        self.ready().into_iter().find(|plugin| &*plugin.name == name)
     }
 
     fn open(&self, path: &Path, setup: &dyn Fn(&str) -> Result<Config>) -> Slot {
@@ -287,7 +316,6 @@ impl Shared {
             locks: Arc::clone(&self.rooms.locks),
             events: Arc::clone(&self.rooms.events),
             guests: self.rooms.guests.clone(),
-            delivery: Arc::clone(&self.delivery),
             log: LogDesk::default(),
             shared: self.me.clone(),
         }))

@@ -5,7 +5,6 @@ use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::SpawnService;
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
-use std::sync::Arc;
 
 impl Desk {
     fn room(&self) -> Result<&dyn GuestRoom> {
@@ -31,18 +30,7 @@ impl SpawnService for Desk {
     }
 
     fn watch(&self, _call: Call, guest: GuestId) -> Result<()> {
-        let (delivery, shared, number) = (Arc::clone(&self.delivery), self.shared.clone(), self.number);
-        self.room()?.watch(
-            &self.name,
-            guest,
-            Arc::new(move |guest, event| {
-                let plugin = shared.upgrade().and_then(|shared| shared.numbered(number));
-                match plugin {
-                    Some(plugin) => delivery.push(plugin, guest, event),
-                    None => tracing::warn!(guest = guest.0, "an event of a guest whose driver is gone"),
-                }
-            }),
-        )
+        self.room()?.watch(&self.name, guest)
     }
 
     fn kill(&self, _call: Call, guest: GuestId) -> Result<()> {
