@@ -11,6 +11,7 @@ use super::trust::{Trust, open_plugin};
 use super::{layout, search};
 use crate::event::Events;
 use crate::lock::Locks;
+use crate::supervisor::Sink;
 use driver_api::abi::interface::Table;
 use driver_api::abi::manifest::{KIND_NWFILTER, KIND_VIRT};
 use driver_api::abi::nwfilter::FilterV1;
@@ -44,6 +45,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// This inbox as the room of the guest processes takes it.
+    #[must_use]
+    pub fn sink(self: &Arc<Self>) -> Arc<Sink> {
+        let inbox = Arc::clone(self);
+        Arc::new(move |driver: &str, guest, event| inbox.deliver(driver, guest, event))
+    }
+
     /// Hands an event of a guest to its driver and returns when that is done with it. The caller keeps the order of one
     /// guest's events and holds no lock.
     pub fn deliver(&self, driver: &str, guest: GuestId, event: GuestEvent) {

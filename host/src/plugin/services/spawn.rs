@@ -1,6 +1,7 @@
 //! `spawn/1` over the room of the guest processes.
 
 use crate::plugin::desk::{Desk, GuestRoom};
+use crate::supervisor::Guests;
 use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::SpawnService;
@@ -47,5 +48,49 @@ impl SpawnService for Desk {
 
     fn cpu_time(&self, guest: GuestId) -> Result<u64> {
         self.room()?.cpu_time(&self.name, guest)
+    }
+}
+
+/// Refuses a guest that another driver ordered, as if it did not exist.
+fn own(guests: &Guests, driver: &str, guest: GuestId) -> Result<()> {
+    if guests.driver_of(guest).as_deref() == Some(driver) {
+        return Ok(());
+    }
+    let message = format!("driver '{driver}' has no guest process '{}'", guest.0);
+    Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, message))
+}
+
+impl GuestRoom for Guests {
+    fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started> {
+        self.spawn(driver, spec)
+    }
+
+    fn survivors(&self, driver: &str) -> Result<Vec<Started>> {
+        self.survivors(driver)
+    }
+
+    fn watch(&self, driver: &str, guest: GuestId) -> Result<()> {
+        own(self, driver, guest)?;
+        self.watch(guest)
+    }
+
+    fn kill(&self, driver: &str, guest: GuestId) -> Result<()> {
+        own(self, driver, guest)?;
+        self.kill(guest)
+    }
+
+    fn forget(&self, driver: &str, guest: GuestId) -> Result<()> {
+        own(self, driver, guest)?;
+        self.forget(guest)
+    }
+
+    fn console_tail(&self, driver: &str, guest: GuestId, bytes: u32) -> Result<String> {
+        own(self, driver, guest)?;
+        self.console_tail(guest, bytes)
+    }
+
+    fn cpu_time(&self, driver: &str, guest: GuestId) -> Result<u64> {
+        own(self, driver, guest)?;
+        self.cpu_time(guest)
     }
 }
