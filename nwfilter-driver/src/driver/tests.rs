@@ -245,6 +245,10 @@ fn a_definition_that_can_not_be_stored_changes_nothing() {
     fs::remove_dir(folder.path().join("lab.xml.new")).unwrap();
     fs::remove_file(folder.path().join("lab.xml")).unwrap();
     fs::create_dir(folder.path().join("lab.xml")).unwrap();
+    // Now the new file can be written, but not take the old one's place.
+    let error = driver.define(&xml("lab", ""), 0).unwrap_err();
+    assert_eq!(error.code(), Code::SYSTEM_ERROR);
+    assert_eq!(driver.xml(brief.uuid, 0).unwrap(), dump);
     let error = driver.undefine(brief.uuid).unwrap_err();
     assert_eq!(error.code(), Code::SYSTEM_ERROR);
     assert_eq!(driver.filters(), [brief]);
