@@ -148,14 +148,14 @@ fn calls_of_one_client_run_at_once_up_to_the_limit_and_pings_are_answered_beyond
     for _ in 0..5 {
         assert!(matches!(host.told(), Told::Entered));
     }
-    let sixth = session.ask(&ConnectGetHostname {});
+    let waiting: Vec<_> = (0..10).map(|_| session.ask(&ConnectGetHostname {}).serial).collect();
     session.send(&Header::keepalive(KEEPALIVE_PING), &[]);
     let pong = session.receive().header;
     assert_eq!((pong.program, pong.procedure), (KEEPALIVE_PROGRAM, KEEPALIVE_PONG));
     host.service.release();
-    let mut serials: Vec<_> = (0..6).map(|_| session.receive().header.serial).collect();
+    let mut serials: Vec<_> = (0..15).map(|_| session.receive().header.serial).collect();
     serials.sort_unstable();
-    assert_eq!(serials, [1, 2, 3, 4, 5, sixth.serial]);
+    assert!(serials.into_iter().eq((1..=5).chain(waiting)));
 }
 
 #[test]

@@ -131,6 +131,21 @@ fn input_that_the_guest_never_reads_fails_the_stream_and_nothing_else() {
 }
 
 #[test]
+fn a_finish_waits_for_input_that_is_still_on_its_way() {
+    let host = Host::start();
+    let (mut session, call, mut far, _abort) = console(&host);
+    // More than the kernel's socket buffer takes at once.
+    for _ in 0..12 {
+        session.stream(&call, Status::Continue, &[b'x'; 65_536]);
+    }
+    session.stream(&call, Status::Ok, &[]);
+    let mut got = Vec::new();
+    far.read_to_end(&mut got).unwrap();
+    assert_eq!(got.len(), 12 * 65_536);
+    assert_eq!(expect(&mut session, &call, Status::Ok), b"");
+}
+
+#[test]
 fn a_client_that_vanishes_closes_its_streams() {
     let host = Host::start();
     let (session, _call, mut far, abort) = console(&host);
