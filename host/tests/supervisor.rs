@@ -6,6 +6,7 @@ use driver_api::types::guest::{ConsoleSpec, GuestEvent, GuestId, GuestSpec, Visi
 use lockstep::supervisor::ConsoleMode;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use supervisor_kit::{Host, shell};
 
 /// Ends the test early, saying why, where it can not run.
@@ -559,4 +560,38 @@ fn a_supervisor_is_small() {
         .sum();
     println!("a supervisor has {private} KiB of private memory");
     assert!(private <= 3 * 1024, "{rollup}");
+}
+
+#[test]
+fn all_of_this_holds_for_an_ordinary_user_too() {
+    need!(
+        supervisor_kit::can_run() && supervisor_kit::is_root(),
+        "only root can become somebody else"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = |from: &std::path::Path, name: &str| {
+        let to = dir.path().join(name);
+        std::fs::copy(from, &to).unwrap();
+        to
+    };
+    let test = copy(&std::env::current_exe().unwrap(), "test");
+    let program = copy(supervisor_kit::program().as_path(), "lockstep");
+    let home = dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
+    let output = std::process::Command::new(test)
+        .env("TMPDIR", &home)
+        .env(supervisor_kit::PROGRAM, program)
+        .current_dir(&home)
+        .uid(65534)
+        .gid(65534)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -236,18 +236,26 @@ pub(super) fn become_program(plan: &Plan) -> Failure {
     }
 }
 
+/// A copy of a descriptor beyond the numbers that belong to consoles.
+pub(super) fn aside(plan: &Plan, fd: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let count = i32::try_from(plan.consoles.len()).unwrap_or(i32::MAX - CONSOLE_FD);
+    rustix::io::fcntl_dupfd_cloexec(fd, CONSOLE_FD + count).step(|| "arrange the guest's descriptors".to_owned())
+}
+
 fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
     let step = || "arrange the guest's descriptors".to_owned();
-    let count = i32::try_from(plan.consoles.len()).unwrap_or(i32::MAX - CONSOLE_FD);
-    // Out of the way first: a console's own descriptor may lie where another one belongs.
-    let high = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, CONSOLE_FD + count);
-    let consoles: Vec<OwnedFd> = plan.consoles.iter().map(high).collect::<Result<_, _>>().step(step)?;
-    let null: OwnedFd = std::fs::File::options()
+    // Out of the way first: whatever lies at a console's number would be closed by it, or close it when dropped.
+    let consoles: Vec<OwnedFd> = plan
+        .consoles
+        .iter()
+        .map(|end| aside(plan, end))
+        .collect::<Result<_, _>>()?;
+    let null = std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/null")
-        .step(step)?
-        .into();
+        .step(step)?;
+    let null = aside(plan, &OwnedFd::from(null))?;
     sys::place(null.as_fd(), 0).step(step)?;
     // What the program says before it knows its consoles belongs on the first one.
     let speech = consoles.first().unwrap_or(&null);

@@ -217,7 +217,7 @@ fn fork(
         match sys::clone_process(user | flags, into) {
             Ok(Side::Child) => {
                 drop(ours);
-                guest_process(plan, &theirs)
+                guest_process(plan, theirs)
             }
             Ok(Side::Parent(pid, pidfd)) => {
                 if flags & WANTED == 0 {
@@ -324,15 +324,19 @@ fn hear(socket: &OwnedFd) -> Result<Option<Word>, Failure> {
 }
 
 /// The guest's half of the hand-over: never returns.
-fn guest_process(mut plan: Plan, words: &OwnedFd) -> ! {
+fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
+    // Where it is, a console may have to come.
+    let Ok(words) = sandbox::aside(&plan, &words).inspect(|_| drop(words)) else {
+        sys::exit_now(1)
+    };
     let tell = |word: &Word| {
         let text = serde_json::to_vec(word).unwrap_or_default();
-        let _ = rustix::net::send(words, &text, SendFlags::NOSIGNAL);
+        let _ = rustix::net::send(&words, &text, SendFlags::NOSIGNAL);
     };
     // Nothing, or no word at all, means that the supervisor is gone; then nobody would ever kill what runs here.
     let go = || {
         let mut word = [0_u8; 16];
-        matches!(rustix::net::recv(words, &mut word, RecvFlags::empty()), Ok((count, _)) if count > 0)
+        matches!(rustix::net::recv(&words, &mut word, RecvFlags::empty()), Ok((count, _)) if count > 0)
     };
     if !go() {
         sys::exit_now(1)

@@ -21,6 +21,14 @@ use std::time::Duration;
 pub(crate) const SHELL: &str = "/usr/bin/busybox";
 pub(crate) const WHY_NOT: &str = "busybox-static is not installed, or the kernel gives this user no namespaces";
 
+/// Names another `lockstep` binary than the one that was built with these tests.
+pub(crate) const PROGRAM: &str = "LOCKSTEP_TEST_PROGRAM";
+
+/// The `lockstep` binary under test.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os(PROGRAM).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_lockstep")), PathBuf::from)
+}
+
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -64,7 +72,7 @@ impl Host {
         let root = tempfile::tempdir().unwrap();
         let mut host = Self {
             options: Options {
-                program: PathBuf::from(env!("CARGO_BIN_EXE_lockstep")),
+                program: program(),
                 ..Options::default()
             },
             base: root.path().to_owned(),
