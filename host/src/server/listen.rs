@@ -21,11 +21,19 @@ const BACKLOG: i32 = 128;
 
 /// Who may connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// The owner only (mode 0600): a user's own host.
-    Owner,
-    /// The owner and this group, or the owner's group for `None` (mode 0660): the system's host.
-    Group(Option<u32>),
+pub struct Access {
+    /// Permission bits of the socket's file.
+    pub mode: u32,
+    /// The group that owns it; the host's own for `None`.
+    pub group: Option<u32>,
+}
+
+impl Access {
+    /// The owner only: a user's own host.
+    pub const OWNER: Self = Self {
+        mode: 0o600,
+        group: None,
+    };
 }
 
 /// A socket that accepts connections. Removes its file when dropped, if it made the file.
@@ -89,10 +97,10 @@ impl Listener {
             read_only,
             file: Some(made),
         };
-        if let Access::Group(group) = access {
-            std::os::unix::fs::chown(path, None, group)?;
-            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o660))?;
+        if access.group.is_some() {
+            std::os::unix::fs::chown(path, None, access.group)?;
         }
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(access.mode))?;
         listen(&listener.io, BACKLOG)?;
         Ok(listener)
     }
@@ -178,7 +186,8 @@ mod tests {
     fn a_socket_has_its_mode_and_is_removed_with_its_listener() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(SOCKET);
-        for (access, mode) in [(Access::Owner, 0o600), (Access::Group(None), 0o660)] {
+        for mode in [0o600, 0o660] {
+            let access = Access { mode, group: None };
             let listener = Listener::bind(&path, false, access).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
             drop(listener);
@@ -191,13 +200,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(SOCKET);
         drop(UnixListener::bind(&path).unwrap());
-        let listener = Listener::bind(&path, false, Access::Owner).unwrap();
-        let error = Listener::bind(&path, false, Access::Owner).unwrap_err();
+        let listener = Listener::bind(&path, false, Access::OWNER).unwrap();
+        let error = Listener::bind(&path, false, Access::OWNER).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         assert!(error.to_string().contains("stop it first"), "{error}");
         drop(listener);
         fs::write(&path, "precious").unwrap();
-        Listener::bind(&path, false, Access::Owner).unwrap_err();
+        Listener::bind(&path, false, Access::OWNER).unwrap_err();
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -205,7 +214,7 @@ mod tests {
     fn a_listener_does_not_remove_its_successors_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(SOCKET);
-        let listener = Listener::bind(&path, false, Access::Owner).unwrap();
+        let listener = Listener::bind(&path, false, Access::OWNER).unwrap();
         fs::remove_file(&path).unwrap();
         let _kept = UnixListener::bind(&path).unwrap();
         drop(listener);

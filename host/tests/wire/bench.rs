@@ -131,7 +131,7 @@ impl Host {
         });
         let mut server = Server::new(Arc::clone(&service) as Arc<dyn Service>, limits).unwrap();
         for (name, read_only) in [("rw", false), ("ro", true)] {
-            server.add(Listener::bind(&folder.path().join(name), read_only, Access::Owner).unwrap());
+            server.add(Listener::bind(&folder.path().join(name), read_only, Access::OWNER).unwrap());
         }
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
