@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod daemon;
+pub mod dispatch;
 pub mod event;
 pub mod lock;
 pub mod logging;

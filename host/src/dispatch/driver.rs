@@ -1,0 +1,116 @@
+//! The way from a client's call to the driver that it is for.
+
+use super::Dispatch;
+use crate::plugin::{Context, Plugin};
+use crate::server::Call;
+use driver_api::abi;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::loaded::{Bindings, Filters, Virt};
+use driver_api::types::guest::ConsoleRef;
+use driver_api::types::uuid::Uuid;
+use std::sync::Arc;
+
+/// The token of one call into a driver.
+type Token = abi::lock::Call;
+
+fn lacks(plugin: &Plugin, what: &str) -> Error {
+    let text = format!("the driver '{}' does not offer {what}", plugin.name());
+    Error::new(Code::NO_SUPPORT, Origin::NONE, text)
+}
+
+fn context(call: &Call<'_>) -> Context {
+    Context {
+        client: Some(call.client.id()),
+        within: None,
+    }
+}
+
+impl Dispatch {
+    /// The driver that the client's URI named.
+    pub(super) fn plugin(&self, call: &Call<'_>) -> Result<Arc<Plugin>> {
+        self.sessions
+            .with(call.client, |session| session.virt.clone())?
+            .ok_or_else(|| {
+                let text = "this connection is to the filters alone: open a driver's URI for domains";
+                Error::new(Code::NO_SUPPORT, Origin::DOMAIN, text)
+            })
+    }
+
+    /// Looks at the client's driver; takes no lock.
+    pub(super) fn read<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Virt<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugin(call)?;
+        plugin.read(method, |driver| {
+            work(driver.virt().ok_or_else(|| lacks(&plugin, "domains"))?)
+        })
+    }
+
+    /// Has the client's driver do something.
+    pub(super) fn change<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Virt<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugin(call)?;
+        plugin.call(method, &context(call), |driver, token| {
+            work(driver.virt().ok_or_else(|| lacks(&plugin, "domains"))?, token)
+        })
+    }
+
+    /// The console that a client means.
+    pub(super) fn console(&self, call: &Call<'_>, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef> {
+        let plugin = self.plugin(call)?;
+        tracing::debug!(%uuid, alias, "console asked for");
+        Err(lacks(&plugin, "consoles"))
+    }
+
+    /// Looks at the filters; takes no lock.
+    pub(super) fn filters<T>(&self, method: &'static str, work: impl FnOnce(Filters<'_>) -> Result<T>) -> Result<T> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.read(method, |driver| {
+            work(driver.filters().ok_or_else(|| lacks(&plugin, "filters"))?)
+        })
+    }
+
+    /// Has the filter driver do something.
+    pub(super) fn change_filters<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Filters<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.call(method, &context(call), |driver, token| {
+            work(driver.filters().ok_or_else(|| lacks(&plugin, "filters"))?, token)
+        })
+    }
+
+    /// Looks at the bindings; takes no lock.
+    pub(super) fn bindings<T>(&self, method: &'static str, work: impl FnOnce(Bindings<'_>) -> Result<T>) -> Result<T> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.read(method, |driver| {
+            work(driver.bindings().ok_or_else(|| lacks(&plugin, "filter bindings"))?)
+        })
+    }
+
+    /// Has the filter driver do something with a binding.
+    pub(super) fn change_bindings<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Bindings<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.call(method, &context(call), |driver, token| {
+            work(
+                driver.bindings().ok_or_else(|| lacks(&plugin, "filter bindings"))?,
+                token,
+            )
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! From a decoded call to a driver and back: the only room that knows both the wire's structs and the drivers' traits.
+//!
+//! Each procedure is one function in the file of its noun; [`answer`] is the list of those that are served.
+
+mod binding;
+mod capabilities;
+mod connect;
+mod console;
+mod domain;
+mod driver;
+mod empty;
+mod event;
+mod filter;
+mod life;
+mod node;
+mod own;
+mod session;
+
+use crate::daemon::GuestDesk;
+use crate::event::{Events, Subscription};
+use crate::lock::Locks;
+use crate::logging::Logging;
+use crate::paths::Paths;
+use crate::plugin::{Plugin, Plugins};
+use crate::rpc::codec::{self, Procedure};
+use crate::rpc::procs::Class;
+use crate::server::{Answer, Call, Client, Service};
+use driver_api::error::Result;
+use driver_api::types::uuid::Uuid;
+use session::Sessions;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The rooms that answering a call may need.
+#[derive(Debug)]
+pub struct Rooms {
+    /// The drivers.
+    pub plugins: Arc<Plugins>,
+    /// The guests' supervisors.
+    pub guests: Arc<GuestDesk>,
+    /// The locks.
+    pub locks: Arc<Locks>,
+    /// The log, if it is the host's own.
+    pub logging: Option<Logging>,
+}
+
+/// Answers calls from the host's rooms.
+#[derive(Debug)]
+pub struct Dispatch {
+    rooms: Rooms,
+    sessions: Arc<Sessions>,
+    host_uuid: Uuid,
+    privileged: bool,
+    _events: Subscription,
+}
+
+impl Deref for Dispatch {
+    type Target = Rooms;
+    fn deref(&self) -> &Rooms {
+        &self.rooms
+    }
+}
+
+impl Dispatch {
+    /// A dispatcher over the host's rooms; domain events reach the clients that registered for them as long as it lives.
+    ///
+    /// # Errors
+    /// 38 when the host's identity can be neither read nor kept.
+    pub fn new(rooms: Rooms, events: &Arc<Events>, paths: &Paths) -> Result<Self> {
+        let sessions = Arc::new(Sessions::default());
+        let listeners = Arc::clone(&sessions);
+        let events = events.subscribe(Arc::new(move |plugin, event| listeners.publish(plugin, event)));
+        let host_uuid = capabilities::host_uuid(&paths.state)?;
+        Ok(Self {
+            rooms,
+            sessions,
+            host_uuid,
+            privileged: paths.privileged,
+            _events: events,
+        })
+    }
+
+    /// Whether a client is connected or a guest runs.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let runs = |plugin: Arc<Plugin>| {
+            let domains = plugin.read("list", |driver| {
+                driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
+            });
+            domains.is_ok_and(|domains| domains.iter().any(|domain| domain.id.is_some()))
+        };
+        self.sessions.count() > 0 || self.plugins.virts().into_iter().any(runs)
+    }
+}
+
+impl Service for Dispatch {
+    fn call(&self, call: &Call<'_>) -> Result<Answer> {
+        let answer = answer(self, call);
+        if call.proc.class != Class::Read {
+            let peer = call.client.peer();
+            match &answer {
+                Ok(_) => tracing::info!(
+                    client = call.client.id(),
+                    uid = peer.uid,
+                    pid = peer.pid,
+                    proc = call.proc.name,
+                    "done"
+                ),
+                Err(error) => tracing::info!(
+                    client = call.client.id(), uid = peer.uid, pid = peer.pid, proc = call.proc.name, %error, "refused"
+                ),
+            }
+        }
+        answer
+    }
+
+    fn closed(&self, client: &Arc<Client>) {
+        self.sessions.close(client.id());
+    }
+}
+
+/// Declares which function answers which procedure of the remote program.
+macro_rules! served {
+    ($($codec:ident / $room:ident: $($procedure:ident => $handler:ident),+;)+) => {
+        fn answer(host: &Dispatch, call: &Call<'_>) -> Result<Answer> {
+            match call.proc.number {
+                $($(codec::$codec::$procedure::NUMBER => {
+                    let args = call.args::<codec::$codec::$procedure>()?;
+                    Answer::new::<codec::$codec::$procedure>(&$room::$handler(host, call, args)?)
+                })+)+
+                codec::domain::DomainOpenConsole::NUMBER => console::open(host, call),
+                _ => Err(call.proc.not_supported()),
+            }
+        }
+    };
+}
+
+served! {
+    binding / binding:
+        NwfilterBindingLookupByPortDev => by_port, NwfilterBindingGetXmlDesc => xml,
+        NwfilterBindingCreateXml => create, NwfilterBindingDelete => delete,
+        ConnectListAllNwfilterBindings => list_all;
+    connect / connect:
+        ConnectOpen => open, ConnectGetType => get_type, ConnectGetVersion => get_version,
+        ConnectGetLibVersion => get_lib_version, ConnectGetMaxVcpus => get_max_vcpus,
+        ConnectGetCapabilities => get_capabilities, ConnectGetHostname => get_hostname, ConnectGetUri => get_uri,
+        ConnectIsSecure => is_secure, ConnectRegisterCloseCallback => register_close,
+        ConnectUnregisterCloseCallback => unregister_close;
+    domain / domain:
+        ConnectListAllDomains => list_all, ConnectListDomains => list_active, ConnectNumOfDomains => num_active,
+        ConnectListDefinedDomains => list_defined, ConnectNumOfDefinedDomains => num_defined,
+        DomainLookupById => by_id, DomainLookupByName => by_name, DomainLookupByUuid => by_uuid,
+        DomainGetInfo => info, DomainGetState => state, DomainGetControlInfo => control_info, DomainGetXmlDesc => xml,
+        DomainGetAutostart => autostart, DomainGetMaxMemory => max_memory, DomainGetMaxVcpus => max_vcpus,
+        DomainGetVcpusFlags => vcpus, DomainGetOsType => os_type, DomainIsActive => is_active,
+        DomainIsPersistent => is_persistent, DomainIsUpdated => is_updated,
+        DomainHasManagedSaveImage => has_managed_save, DomainSnapshotNum => snapshots, DomainGetMessages => messages,
+        DomainGetMetadata => metadata;
+    domain / life:
+        DomainDefineXml => define, DomainDefineXmlFlags => define_flags, DomainCreateXml => create_xml,
+        DomainCreate => create, DomainCreateWithFlags => create_flags, DomainUndefine => undefine,
+        DomainUndefineFlags => undefine_flags, DomainShutdown => shutdown, DomainShutdownFlags => shutdown_flags,
+        DomainReboot => reboot, DomainDestroy => destroy, DomainDestroyFlags => destroy_flags,
+        DomainSuspend => suspend, DomainResume => resume, DomainSetAutostart => set_autostart;
+    empty / empty:
+        ConnectNumOfDefinedNetworks => defined_networks, ConnectNumOfNetworks => networks,
+        ConnectNumOfStoragePools => pools, ConnectNumOfDefinedStoragePools => defined_pools,
+        NodeNumOfDevices => devices, ConnectNumOfInterfaces => interfaces,
+        ConnectNumOfDefinedInterfaces => defined_interfaces, ConnectNumOfSecrets => secrets,
+        ConnectListAllStoragePools => list_pools, ConnectListAllNetworks => list_networks,
+        ConnectListAllInterfaces => list_interfaces, ConnectListAllNodeDevices => list_devices,
+        ConnectListAllSecrets => list_secrets;
+    event / event:
+        ConnectDomainEventCallbackRegisterAny => register, ConnectDomainEventCallbackDeregisterAny => deregister,
+        ConnectDomainEventRegisterAny => register_any, ConnectDomainEventDeregisterAny => deregister_any,
+        ConnectDomainEventRegister => register_lifecycle, ConnectDomainEventDeregister => deregister_lifecycle;
+    lockstep / own: HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter;
+    node / node: NodeGetInfo => info;
+    nwfilter / filter:
+        NwfilterLookupByName => by_name, NwfilterLookupByUuid => by_uuid, NwfilterGetXmlDesc => xml,
+        NwfilterDefineXml => define, NwfilterDefineXmlFlags => define_flags, NwfilterUndefine => undefine,
+        ConnectListAllNwfilters => list_all, ConnectListNwfilters => list, ConnectNumOfNwfilters => num;
+}

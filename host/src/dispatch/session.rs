@@ -1,0 +1,179 @@
+//! What is kept for each client: the driver that it opened and the events that it wants.
+
+use crate::plugin::Plugin;
+use crate::rpc::codec::domain::DomainRef;
+use crate::rpc::codec::event::{
+    LIFECYCLE, LifecycleEvent, LifecycleMessage, REBOOT, RebootEvent, RebootMessage, message,
+};
+use crate::rpc::xdr::{self, Xdr};
+use crate::server::Client;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::types::domain::{DomainEvent, DomainEventKind};
+use driver_api::types::uuid::Uuid;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One event registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Registration {
+    /// The client's handle for it; `None` for one of the old kind, which has no handle.
+    pub(super) callback: Option<i32>,
+    /// The event id that is wanted.
+    pub(super) event: i32,
+    /// Only events of this domain are wanted.
+    pub(super) domain: Option<Uuid>,
+}
+
+/// What one client opened.
+#[derive(Debug)]
+pub(super) struct Session {
+    client: Arc<Client>,
+    /// The driver of the connection's URI; `None` for a connection to the filters alone.
+    pub(super) virt: Option<Arc<Plugin>>,
+    /// The URI that was opened, with the defaults filled in.
+    pub(super) uri: String,
+    registrations: Vec<Registration>,
+    next_callback: i32,
+}
+
+/// All open sessions, by client.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<u64, Session>>);
+
+impl Sessions {
+    pub(super) fn open(&self, client: &Arc<Client>, virt: Option<Arc<Plugin>>, uri: String) {
+        let client = Arc::clone(client);
+        let session = Session {
+            client,
+            virt,
+            uri,
+            registrations: Vec::new(),
+            next_callback: 0,
+        };
+        self.0.lock().insert(session.client.id(), session);
+    }
+
+    pub(super) fn close(&self, client: u64) {
+        self.0.lock().remove(&client);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Looks at or changes one client's session.
+    pub(super) fn with<T>(&self, client: &Client, work: impl FnOnce(&mut Session) -> T) -> Result<T> {
+        let mut sessions = self.0.lock();
+        let session = sessions.get_mut(&client.id()).ok_or_else(|| {
+            Error::new(
+                Code::NO_CONNECT,
+                Origin::RPC,
+                "the connection was not opened with a URI yet",
+            )
+        })?;
+        Ok(work(session))
+    }
+
+    /// Queues an event for every client that registered for it; called without any lock of the order held.
+    pub(super) fn publish(&self, plugin: &str, event: &DomainEvent) {
+        let sessions = self.0.lock();
+        for session in sessions
+            .values()
+            .filter(|s| s.virt.as_ref().is_some_and(|virt| &**virt.name() == plugin))
+        {
+            for registration in &session.registrations {
+                if let Some((number, body)) = registration.message(event) {
+                    session.client.send_event(number, &body);
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Adds a registration and gives its handle.
+    pub(super) fn register(&mut self, event: i32, domain: Option<Uuid>, handled: bool) -> Result<i32> {
+        let callback = self.next_callback;
+        let registration = Registration {
+            callback: handled.then_some(callback),
+            event,
+            domain,
+        };
+        if !handled && self.registrations.contains(&registration) {
+            let text = format!("event {event} is registered already");
+            return Err(Error::new(Code::OPERATION_FAILED, Origin::REMOTE, text));
+        }
+        self.next_callback += 1;
+        self.registrations.push(registration);
+        Ok(callback)
+    }
+
+    /// Removes a registration by its handle.
+    pub(super) fn deregister(&mut self, callback: i32) -> Result<()> {
+        self.remove(
+            |r| r.callback == Some(callback),
+            || format!("there is no event callback {callback}"),
+        )
+    }
+
+    /// Removes a registration of the old kind.
+    pub(super) fn deregister_event(&mut self, event: i32) -> Result<()> {
+        let gone = |r: &Registration| r.callback.is_none() && r.event == event;
+        self.remove(gone, || format!("event {event} is not registered"))
+    }
+
+    fn remove(&mut self, which: impl Fn(&Registration) -> bool, missing: impl FnOnce() -> String) -> Result<()> {
+        let before = self.registrations.len();
+        self.registrations.retain(|registration| !which(registration));
+        if self.registrations.len() == before {
+            return Err(Error::new(Code::INVALID_ARG, Origin::REMOTE, missing()));
+        }
+        Ok(())
+    }
+}
+
+impl Registration {
+    /// The message that tells of `event`, if it is wanted: procedure number and body.
+    fn message(&self, event: &DomainEvent) -> Option<(u32, Vec<u8>)> {
+        if self.domain.is_some_and(|uuid| uuid != event.uuid) {
+            return None;
+        }
+        let dom = DomainRef {
+            name: event.name.clone(),
+            uuid: event.uuid,
+            id: event.id.unwrap_or(-1),
+        };
+        match (event.kind, self.event, self.callback) {
+            (DomainEventKind::Lifecycle(kind, detail), LIFECYCLE, callback) => {
+                let event = LifecycleEvent {
+                    dom,
+                    event: (kind as u32).cast_signed(),
+                    detail: detail.cast_signed(),
+                };
+                match callback {
+                    Some(callback) => encoded(message::CALLBACK_LIFECYCLE, &LifecycleMessage { callback, event }),
+                    None => encoded(message::LIFECYCLE, &event),
+                }
+            }
+            (DomainEventKind::Reboot, REBOOT, callback) => {
+                let event = RebootEvent { dom };
+                match callback {
+                    Some(callback) => encoded(message::CALLBACK_REBOOT, &RebootMessage { callback, event }),
+                    None => encoded(message::REBOOT, &event),
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn encoded(number: u32, message: &impl Xdr) -> Option<(u32, Vec<u8>)> {
+    match xdr::encode(message) {
+        Ok(body) => Some((number, body)),
+        Err(error) => {
+            tracing::warn!(proc = number, %error, "an event can not be put on the wire");
+            None
+        }
+    }
+}
