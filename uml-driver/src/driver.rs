@@ -227,3 +227,6 @@ impl Console for Uml {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub mod probe;
 pub mod run;
 pub mod state;
 mod sys;
+#[cfg(test)]
+mod testing;
 mod workers;
 
-driver_api::export_driver!(driver::Uml: VirtDriver);
+driver_api::export_driver!(driver::Uml: VirtDriver + Console);

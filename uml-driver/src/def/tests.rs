@@ -283,7 +283,7 @@ fn what_cannot_be_done_is_accepted_and_named() {
         ("<vcpu current='1'>2</vcpu>", ""),
         ("<memtune/>", "<memtune>"),
         ("<cpu mode='host-model'/><features><acpi/></features><foo/>", ""),
-        ("<on_crash>preserve</on_crash>", "<on_crash> 'preserve'"),
+        ("<on_poweroff>preserve</on_poweroff>", "<on_poweroff> 'preserve'"),
         ("<devices><hostdev/></devices>", "<hostdev>"),
         (
             "<devices><filesystem/></devices>",

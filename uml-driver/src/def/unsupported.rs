@@ -78,7 +78,9 @@ fn actions(def: &DomainDef, found: &mut Vec<String>) {
         ("on_reboot", def.on_reboot),
         ("on_crash", def.on_crash),
     ] {
-        if !matches!(action, Action::Destroy | Action::Restart) {
+        // A crashed guest leaves no process to be looked at; to remember that it crashed is possible.
+        let remembers = name == "on_crash" && action == Action::Preserve;
+        if !remembers && !matches!(action, Action::Destroy | Action::Restart) {
             found.push(format!("<{name}> '{}'", action.as_str()));
         }
     }

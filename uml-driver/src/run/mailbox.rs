@@ -170,6 +170,20 @@ impl Mailbox {
     }
 }
 
+impl Mailbox {
+    /// The guest was not to be ended after all: its events go to the domain again. `false` when its exit has come
+    /// meanwhile and was not dealt with.
+    pub fn reopen(&self, guest: GuestId, uuid: Uuid) -> bool {
+        let mut routes = self.routes.lock();
+        let known = routes.get_mut(&guest);
+        let open = known.is_some();
+        if let Some(route) = known {
+            *route = Route::Running(uuid);
+        }
+        open
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +242,18 @@ mod tests {
         mailbox.claim(GUEST, &boot);
         mailbox.close(GUEST, true);
         assert!(mailbox.routes.lock().is_empty());
+    }
+
+    #[test]
+    fn reopening_finds_out_whether_the_exit_was_missed() {
+        let (mailbox, uuid) = (Mailbox::default(), Uuid::default());
+        mailbox.settle(GUEST, uuid, None);
+        mailbox.close(GUEST, false);
+        assert!(mailbox.reopen(GUEST, uuid));
+        assert_eq!(mailbox.deliver(GUEST, said("x")), Some((uuid, said("x"))));
+        mailbox.close(GUEST, false);
+        mailbox.deliver(GUEST, exited());
+        assert!(!mailbox.reopen(GUEST, uuid));
     }
 
     #[test]

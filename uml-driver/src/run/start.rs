@@ -125,7 +125,8 @@ impl Core {
         for missing in &started.not_isolated {
             tracing::warn!(dom = %entry.name, %missing, "the guest is not fully isolated");
         }
-        let run = self.until_ready(entry, prepared, &started, boot, paused);
+        let watched = self.host.watch(cx, guest);
+        let run = watched.and_then(|()| self.until_ready(entry, prepared, &started, boot, paused));
         if run.is_err() {
             self.discard(cx, entry, guest, boot);
         }

@@ -52,17 +52,24 @@ impl Core {
                 Err(fault(Code::OPERATION_TIMEOUT, message))
             }
             Target::Guest(run) if graceful => self.halt(cx, entry, &run),
-            Target::Guest(run) => {
-                self.host.kill(cx, run.guest)?;
-                let exit = Exit {
-                    requested: true,
-                    ..Exit::default()
-                };
-                self.mailbox.close(run.guest, false);
-                self.conclude(cx, entry, run.guest, &exit);
-                Ok(())
-            }
+            Target::Guest(run) => self.kill(cx, entry, run.guest),
         }
+    }
+
+    fn kill(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, guest: GuestId) -> Result<()> {
+        // Its exit is dealt with here, so that everything is over when this returns; the event would come too late.
+        self.mailbox.close(guest, false);
+        let killed = self.host.kill(cx, guest);
+        if killed.is_ok() || !self.mailbox.reopen(guest, entry.uuid) {
+            let exit = Exit {
+                requested: true,
+                ..Exit::default()
+            };
+            self.conclude(cx, entry, guest, &exit);
+            return Ok(());
+        }
+        self.unask(cx, entry, guest, Intent::Destroy);
+        killed
     }
 
     /// Says that the domain is to be gone: whoever starts it stops, and its end is not taken for anything else.

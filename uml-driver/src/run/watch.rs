@@ -54,12 +54,6 @@ impl Core {
             GuestEvent::Exited(exit) => self.conclude(cx, entry, guest, &exit),
             GuestEvent::Notified(datagram) => match notification(&datagram) {
                 Ok(Notification::Panic(reason)) => self.panicked(cx, entry, guest, reason),
-                // A second one: the kernel started itself anew in the same process.
-                Ok(Notification::Socket(_)) => self.emit(
-                    entry,
-                    entry.load().and_then(|r| r.shown_id()),
-                    &[DomainEventKind::Reboot],
-                ),
                 Ok(other) => tracing::debug!(dom = %entry.name, ?other, "a notification of the guest"),
                 Err(error) => tracing::debug!(dom = %entry.name, %error, "a notification makes no sense"),
             },

@@ -196,3 +196,6 @@ impl Survivor {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Coming up after every kind of death of the last host.
+
+use crate::testing::Lab;
+use crate::testing::guests::Boots;
+use driver_api::driver::{Driver, VirtDriver};
+use driver_api::types::domain::{Reason, State, flags};
+use driver_api::types::guest::Exit;
+use driver_api::types::uuid::Uuid;
+use std::time::{Duration, Instant};
+
+const A: &str = "11111111-1111-1111-1111-111111111111";
+const B: &str = "22222222-2222-2222-2222-222222222222";
+
+fn uuid(text: &str) -> Uuid {
+    text.parse().unwrap()
+}
+
+fn lab_with_a_guest() -> Lab {
+    let lab = Lab::new();
+    let xml = lab.xml("vm", A, "");
+    lab.cx(|cx| {
+        lab.uml.define(cx, &xml, 0).unwrap();
+        lab.uml.set_autostart(cx, uuid(A), true).unwrap();
+        lab.uml.start(cx, uuid(A), 0).unwrap();
+    });
+    lab.events();
+    lab
+}
+
+fn up(lab: &mut Lab) {
+    lab.reopen();
+    lab.cx(|cx| lab.uml.bring_up(cx)).unwrap();
+}
+
+#[test]
+fn guest_is_taken_over_as_it_was_with_its_id_and_ids_go_on() {
+    let mut lab = lab_with_a_guest();
+    let before = lab.uml.by_uuid(uuid(A)).unwrap();
+    let xml = lab.uml.dump_xml(uuid(A), 0).unwrap();
+    up(&mut lab);
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap(), before);
+    assert_eq!(lab.uml.dump_xml(uuid(A), 0).unwrap(), xml);
+    lab.cx(|cx| lab.uml.suspend(cx, uuid(A))).unwrap();
+    up(&mut lab);
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().state, State::Paused);
+    lab.cx(|cx| lab.uml.destroy(cx, uuid(A), 0)).unwrap();
+    up(&mut lab);
+    assert_eq!(lab.cx(|cx| lab.uml.start(cx, uuid(A), 0)).unwrap().id, Some(2));
+}
+
+#[test]
+fn exit_while_no_host_was_there_is_told_with_its_reason() {
+    let mut lab = lab_with_a_guest();
+    lab.reopen();
+    lab.host.deafen();
+    lab.host.end(
+        1,
+        Exit {
+            code: Some(0),
+            console_tail: "reboot: Power down".to_owned(),
+            ..Exit::default()
+        },
+    );
+    up(&mut lab);
+    let entry = lab.core().table.entry(uuid(A)).unwrap();
+    let off = |r: Option<&crate::state::record::Record>| r.is_some_and(|r| r.run.is_none());
+    assert!(entry.wait_until(Instant::now() + Duration::from_secs(20), off));
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().reason, Reason::SHUTOFF_SHUTDOWN);
+}
+
+#[test]
+fn transient_domain_is_taken_over_from_its_live_document() {
+    let mut lab = Lab::new();
+    let xml = lab.xml("vm", A, "");
+    lab.cx(|cx| lab.uml.create(cx, &xml, 0)).unwrap();
+    up(&mut lab);
+    let brief = lab.uml.by_name("vm").unwrap();
+    assert_eq!(
+        (brief.persistent, brief.state, brief.id),
+        (false, State::Running, Some(1))
+    );
+    lab.cx(|cx| lab.uml.destroy(cx, uuid(A), 0)).unwrap();
+    assert!(lab.uml.list().is_empty());
+}
+
+#[test]
+fn redefinition_before_the_restart_is_still_known_as_an_update() {
+    let mut lab = lab_with_a_guest();
+    let xml = lab.xml("vm", A, "<title>new</title>");
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    up(&mut lab);
+    assert!(lab.uml.by_uuid(uuid(A)).unwrap().updated);
+    assert!(!lab.uml.dump_xml(uuid(A), 0).unwrap().contains("new"));
+    assert!(lab.uml.dump_xml(uuid(A), flags::XML_INACTIVE).unwrap().contains("new"));
+}
+
+#[test]
+fn guest_that_nobody_was_told_of_is_ended() {
+    let mut lab = lab_with_a_guest();
+    let statuses = lab.root.path().join("run/status");
+    for entry in std::fs::read_dir(statuses).unwrap() {
+        std::fs::write(entry.unwrap().path(), "half").unwrap();
+    }
+    up(&mut lab);
+    assert!(lab.host.known().is_empty());
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().state, State::Shutoff);
+}
+
+#[test]
+fn guest_that_is_gone_without_a_trace_is_mourned() {
+    let mut lab = lab_with_a_guest();
+    lab.host.deafen();
+    lab.host.end(1, Exit::default());
+    lab.cx(|cx| crate::link::HostLink::forget(&lab.host, cx, driver_api::types::guest::GuestId(1)))
+        .unwrap();
+    up(&mut lab);
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().reason, Reason::SHUTOFF_FAILED);
+    assert_eq!(lab.events(), ["stopped/5 id=-1"]);
+    assert!(lab.core().store.statuses().unwrap().is_empty());
+}
+
+#[test]
+fn bad_files_are_set_aside_and_the_others_load() {
+    let mut lab = Lab::new();
+    for (name, id) in [("one", A), ("two", B)] {
+        let xml = lab.xml(name, id, "");
+        lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    }
+    let conf = lab.conf();
+    std::fs::write(conf.join("two.xml"), "<domain type='uml'><name>two").unwrap();
+    std::fs::copy(conf.join("one.xml"), conf.join("copy.xml")).unwrap();
+    up(&mut lab);
+    let names: Vec<String> = lab.uml.list().into_iter().map(|brief| brief.name).collect();
+    assert_eq!(names, ["one"]);
+    assert!(conf.join("two.xml.broken-1").exists() && conf.join("copy.xml.broken-1").exists());
+}
+
+#[test]
+fn autostart_starts_what_is_idle_and_goes_on_after_a_failure() {
+    let mut lab = lab_with_a_guest();
+    let xml = lab.xml("two", B, "");
+    lab.cx(|cx| {
+        lab.uml.define(cx, &xml, 0).unwrap();
+        lab.uml.set_autostart(cx, uuid(B), true).unwrap();
+        lab.uml.destroy(cx, uuid(A), 0).unwrap();
+    });
+    *lab.host.boots.lock() = Boots::Dies;
+    up(&mut lab);
+    lab.cx(|cx| lab.uml.autostart(cx)).unwrap();
+    let reasons: Vec<Reason> = lab.uml.list().into_iter().map(|brief| brief.reason).collect();
+    assert_eq!(reasons, [Reason::SHUTOFF_FAILED, Reason::SHUTOFF_FAILED]);
+    *lab.host.boots.lock() = Boots::Well;
+    lab.cx(|cx| lab.uml.autostart(cx)).unwrap();
+    assert!(
+        lab.uml
+            .list()
+            .iter()
+            .all(|brief| brief.state == State::Running && brief.autostart)
+    );
+}

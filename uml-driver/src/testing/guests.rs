@@ -1,0 +1,282 @@
+//! Guests for tests: each is a thread that speaks mconsole on a socket in its run folder and does as it is told.
+
+use super::locks::Locks;
+use crate::driver::Uml;
+use crate::link::{HostLink, Work};
+use crate::mconsole::packet::MAGIC;
+use driver_api::driver::VirtDriver;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::DomainEvent;
+use driver_api::types::guest::{Exit, GuestEvent, GuestId, GuestSpec, Started};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// How the next guests behave when they are started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Boots {
+    /// It answers.
+    #[default]
+    Well,
+    /// It says nothing at all.
+    Never,
+    /// It ends with code 1 at once.
+    Dies,
+    /// It panics at once.
+    Panics,
+    /// The host can not even start it.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Guest {
+    started: Started,
+    socket: PathBuf,
+    alive: bool,
+    exit: Option<Exit>,
+}
+
+pub(crate) struct FakeHost {
+    pub(crate) locks: &'static Locks,
+    pub(crate) events: Mutex<Vec<DomainEvent>>,
+    pub(crate) boots: Mutex<Boots>,
+    /// Guests that were killed or forgotten, in order.
+    pub(crate) log: Mutex<Vec<String>>,
+    run: PathBuf,
+    /// Guests are never given the same number again.
+    count: AtomicU64,
+    guests: Mutex<BTreeMap<u64, Guest>>,
+    driver: Mutex<Option<Weak<crate::core::Core>>>,
+}
+
+impl std::fmt::Debug for FakeHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeHost")
+    }
+}
+
+fn notification(kind: u32, text: &str) -> GuestEvent {
+    let length = u32::try_from(text.len()).unwrap();
+    let mut bytes: Vec<u8> = [MAGIC, 2, kind, length]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect();
+    bytes.extend_from_slice(text.as_bytes());
+    GuestEvent::Notified(bytes)
+}
+
+/// The guest's side of mconsole until its socket is told to quit.
+fn speak(socket: &UnixDatagram, run: &Path) {
+    let mut stopped = false;
+    let mut request = [0_u8; 600];
+    while let Ok((_, from)) = socket.recv_from(&mut request) {
+        let Some(name) = from.as_pathname() else { return };
+        let command = std::str::from_utf8(&request[12..])
+            .unwrap()
+            .trim_end_matches('\0')
+            .to_owned();
+        let (error, text) = match command.as_str() {
+            "version" => (0_u32, "Linux"),
+            "stop" if stopped => (1, "Already stopped"),
+            "go" if !stopped => (1, "Not stopped"),
+            "stop" | "go" => (0, ""),
+            // A real kernel was seen to hang after anything else while it is stopped.
+            _ if stopped => panic!("'{command}' was sent to a stopped kernel"),
+            _ => (0, ""),
+        };
+        stopped = (stopped || command == "stop") && command != "go";
+        let mut reply: Vec<u8> = [error, 0, u32::try_from(text.len()).unwrap()]
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .collect();
+        reply.extend_from_slice(text.as_bytes());
+        let _ = socket.send_to(&reply, run.join(name));
+        if command == "halt" {
+            std::fs::write(run.join("halted"), "").unwrap();
+        }
+    }
+}
+
+impl FakeHost {
+    pub(crate) fn new(root: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            locks: Locks::new(),
+            events: Mutex::default(),
+            boots: Mutex::default(),
+            log: Mutex::default(),
+            run: root.join("guests"),
+            count: AtomicU64::new(0),
+            guests: Mutex::default(),
+            driver: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn serve(&self, uml: &Uml) {
+        *self.driver.lock() = Some(Arc::downgrade(&uml.0));
+    }
+
+    /// The host is dead: nobody hears of events.
+    pub(crate) fn deafen(&self) {
+        *self.driver.lock() = None;
+    }
+
+    /// The guests that are alive.
+    pub(crate) fn alive(&self) -> Vec<u64> {
+        self.guests
+            .lock()
+            .iter()
+            .filter(|(_, guest)| guest.alive)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Every guest that is still known, alive or not.
+    pub(crate) fn known(&self) -> Vec<u64> {
+        self.guests.lock().keys().copied().collect()
+    }
+
+    /// Hands an event to the driver on this thread.
+    pub(crate) fn tell(&self, guest: u64, event: GuestEvent) {
+        let driver = self.driver.lock().clone().and_then(|weak| weak.upgrade());
+        if let Some(core) = driver {
+            self.locks
+                .session(|cx| Uml(core).guest_event(cx, GuestId(guest), event));
+        }
+    }
+
+    /// A guest says that it panicked.
+    pub(crate) fn panic(&self, guest: u64, why: &str) {
+        self.tell(guest, notification(1, why));
+    }
+
+    /// A guest ends by itself.
+    pub(crate) fn end(&self, guest: u64, exit: Exit) {
+        if self.over(guest, &exit) {
+            self.tell(guest, GuestEvent::Exited(exit));
+        }
+    }
+
+    fn over(&self, guest: u64, exit: &Exit) -> bool {
+        let mut guests = self.guests.lock();
+        let Some(known) = guests.get_mut(&guest).filter(|known| known.alive) else {
+            return false;
+        };
+        known.alive = false;
+        known.exit = Some(exit.clone());
+        // An unnamed sender ends the thread.
+        let _ = UnixDatagram::unbound().unwrap().send_to(b"quit", &known.socket);
+        true
+    }
+}
+
+impl Drop for FakeHost {
+    fn drop(&mut self) {
+        for guest in self.alive() {
+            self.over(guest, &Exit::default());
+        }
+    }
+}
+
+impl HostLink for Arc<FakeHost> {
+    fn emit(&self, event: &DomainEvent) {
+        self.events.lock().push(event.clone());
+    }
+
+    fn spawn(&self, _: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started> {
+        let boots = *self.boots.lock();
+        if boots == Boots::Refused {
+            return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no process today"));
+        }
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let run_dir = self.run.join(number.to_string());
+        std::fs::create_dir_all(run_dir.join("guest")).unwrap();
+        let path = run_dir.join("guest/mconsole");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let folder = run_dir.clone();
+        std::thread::spawn(move || speak(&socket, &folder));
+        let started = Started {
+            guest: number,
+            domain: spec.domain,
+            pid: std::process::id(),
+            run_dir,
+            ptys: vec!["/dev/pts/7".to_owned()],
+            not_isolated: Vec::new(),
+        };
+        let guest = Guest {
+            started: started.clone(),
+            socket: path,
+            alive: true,
+            exit: None,
+        };
+        self.guests.lock().insert(number, guest);
+        Ok(started)
+    }
+
+    fn survivors(&self, _: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>> {
+        Ok(self.guests.lock().values().map(|guest| guest.started.clone()).collect())
+    }
+
+    fn watch(&self, _: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        let missed = self.guests.lock().get(&guest.0).and_then(|known| known.exit.clone());
+        let host = Arc::clone(self);
+        let boots = *self.boots.lock();
+        let tell = move || match (missed, boots) {
+            (Some(exit), _) => host.tell(guest.0, GuestEvent::Exited(exit)),
+            (None, Boots::Well) => host.tell(guest.0, notification(0, "/run/guest/guest/mconsole")),
+            (None, Boots::Dies) => host.end(
+                guest.0,
+                Exit {
+                    code: Some(1),
+                    console_tail: "cannot mount root".to_owned(),
+                    ..Exit::default()
+                },
+            ),
+            (None, Boots::Panics) => host.panic(guest.0, "no init"),
+            (None, Boots::Never | Boots::Refused) => {}
+        };
+        std::thread::spawn(tell);
+        Ok(())
+    }
+
+    fn kill(&self, _: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        self.log.lock().push(format!("kill {}", guest.0));
+        let host = Arc::clone(self);
+        let exit = Exit {
+            signal: Some(9),
+            requested: true,
+            ..Exit::default()
+        };
+        if self.over(guest.0, &exit) {
+            std::thread::spawn(move || host.tell(guest.0, GuestEvent::Exited(exit)));
+        }
+        Ok(())
+    }
+
+    fn forget(&self, _: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()> {
+        let mut guests = self.guests.lock();
+        match guests.get(&guest.0) {
+            Some(known) if known.alive => Err(Error::new(Code::OPERATION_INVALID, Origin::NONE, "it lives")),
+            _ => {
+                guests.remove(&guest.0);
+                Ok(())
+            }
+        }
+    }
+
+    fn console_tail(&self, _: GuestId, _: u32) -> Result<String> {
+        Ok("the last words".to_owned())
+    }
+
+    fn cpu_time(&self, _: GuestId) -> Result<u64> {
+        Ok(42)
+    }
+
+    fn session(&self, _: &str, work: &mut Work<'_>) -> Result<()> {
+        self.locks.session(|cx| work(cx))
+    }
+}
