@@ -7,7 +7,7 @@ use crate::rpc::codec::connect::{
     ConnectSupportsFeature, ConnectUnregisterCloseCallback, OPEN_NO_ALIASES, OPEN_READ_ONLY, feature,
 };
 use crate::rpc::error::{undecodable, unencodable};
-use crate::rpc::header::{Header, PROGRAM_VERSION, REMOTE_PROGRAM};
+use crate::rpc::header::{Header, OWN_PROGRAM, PROGRAM_VERSION, REMOTE_PROGRAM};
 use crate::rpc::procs::{Class, Proc};
 use crate::rpc::xdr::{self, List};
 use driver_api::error::{Code, Error, Origin, Result};
@@ -32,13 +32,15 @@ pub(super) enum Verdict {
 /// # Errors
 /// What the client is told instead of an answer.
 pub(super) fn judge(client: &Client, header: &Header, payload: &[u8]) -> Result<Verdict> {
-    if (header.program, header.version) != (REMOTE_PROGRAM, PROGRAM_VERSION) {
-        let (program, version) = (header.program, header.version);
-        return Err(rpc_error(format!("cannot find program {program:#x} version {version}")));
-    }
+    let proc = match (header.program, header.version) {
+        (REMOTE_PROGRAM, PROGRAM_VERSION) => Proc::callable(header.procedure),
+        (OWN_PROGRAM, PROGRAM_VERSION) => Proc::own(header.procedure),
+        (program, version) => {
+            return Err(rpc_error(format!("cannot find program {program:#x} version {version}")));
+        }
+    };
     // Clients recognise these two words and take the way that they have for old servers.
-    let proc = Proc::callable(header.procedure)
-        .ok_or_else(|| rpc_error(format!("unknown procedure: {}", header.procedure)))?;
+    let proc = proc.ok_or_else(|| rpc_error(format!("unknown procedure: {}", header.procedure)))?;
     if let Some(verdict) = before_open(client, proc, payload)? {
         return Ok(verdict);
     }
