@@ -10,9 +10,28 @@
 use conformance::case::{Case, run_all};
 use std::process::ExitCode;
 
-mod smoke;
+mod bad_input;
+mod bindings;
+mod boot;
+mod console;
+mod crash;
+mod escape;
+mod filters;
+mod lifecycle;
+mod run;
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = [smoke::CASES].concat();
+    let rooms = [
+        bad_input::CASES,
+        bindings::CASES,
+        boot::CASES,
+        console::CASES,
+        crash::CASES,
+        escape::CASES,
+        filters::CASES,
+        lifecycle::CASES,
+        run::CASES,
+    ];
+    let cases: Vec<Case> = rooms.concat();
     run_all(&cases)
 }

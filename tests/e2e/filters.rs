@@ -1,0 +1,70 @@
+//! Filters as stock virsh defines, lists, dumps and undefines them.
+
+use conformance::case::Case;
+use conformance::host::Host;
+use conformance::need::Need::Virsh;
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "filter_defined_survives_a_crash",
+        needs: &[Virsh],
+        run: survives,
+    },
+    Case {
+        name: "filter_bad_document_is_refused_with_its_place",
+        needs: &[Virsh],
+        run: bad,
+    },
+    Case {
+        name: "binding_is_refused_by_name",
+        needs: &[Virsh],
+        run: binding,
+    },
+];
+
+const FILTER: &str = "<filter name='web-only' chain='root'>\n\
+    <rule action='accept' direction='in' priority='100'><tcp dstportstart='80'/></rule>\n\
+    <rule action='drop' direction='inout' priority='1000'><all/></rule>\n</filter>\n";
+
+fn survives() {
+    let mut host = Host::start();
+    let document = host.document(FILTER);
+    let _out = host.virsh(&["nwfilter-define", &document.to_string_lossy()]).ok();
+    assert!(host.virsh(&["nwfilter-list"]).ok().contains("web-only"));
+    let before = host.virsh(&["nwfilter-dumpxml", "web-only"]).ok();
+    assert!(before.contains("<tcp dstportstart='80'/>"), "{before}");
+    host.kill();
+    host.serve();
+    assert_eq!(host.virsh(&["nwfilter-dumpxml", "web-only"]).ok(), before);
+    let _out = host.virsh(&["nwfilter-undefine", "web-only"]).ok();
+    assert!(!host.virsh(&["nwfilter-list"]).ok().contains("web-only"));
+    assert!(
+        host.virsh(&["nwfilter-dumpxml", "web-only"])
+            .fails()
+            .contains("web-only")
+    );
+}
+
+fn bad() {
+    let host = Host::start();
+    let document = host.document(&FILTER.replace("dstportstart", "dstportstrat"));
+    let message = host.virsh(&["nwfilter-define", &document.to_string_lossy()]).fails();
+    assert!(
+        message.contains("dstportstrat") && message.contains("dstportstart"),
+        "{message}"
+    );
+    assert!(message.contains("line 2"), "{message}");
+}
+
+fn binding() {
+    let host = Host::start();
+    let document = host.document(
+        "<filterbinding><owner><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
+         <portdev name='tap0'/><mac address='52:54:00:00:00:01'/><filterref filter='web-only'/></filterbinding>",
+    );
+    let message = host
+        .virsh(&["nwfilter-binding-create", &document.to_string_lossy()])
+        .fails();
+    assert!(message.contains("not supported yet"), "{message}");
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+}
