@@ -1,25 +1,22 @@
 //! The host as one running thing: its rooms are opened in order, clients are served, and all is closed in reverse.
 
 mod group;
-mod guest_room;
 
 use crate::config::Config;
 use crate::dispatch::{Dispatch, Rooms};
 use crate::event::Events;
-use crate::lock::{self, Locks};
+use crate::lock::{self, Locks, Watchdog};
 use crate::logging::{self, Logging};
 use crate::paths;
-use crate::plugin::{self, Plugins};
+use crate::plugin::{self, Inbox, Plugins};
 use crate::server::{self, Access, Listener, Server, notify};
-use crate::supervisor;
+use crate::supervisor::{self, Guests};
 use driver_api::driver;
 use driver_api::error::{Code, Error as DriverError, Origin};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-
-pub use guest_room::GuestDesk;
 
 /// How long running calls may take to end once the host is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -61,6 +58,7 @@ pub struct Instance {
     dispatch: Arc<Dispatch>,
     server: Server,
     idle_timeout: Option<Duration>,
+    _watchdog: Watchdog,
 }
 
 impl Instance {
@@ -71,14 +69,23 @@ impl Instance {
     pub fn open(config: &Config, logging: Option<Logging>) -> Result<Self, Error> {
         config.paths.make()?;
         let locks = Locks::new(lock_limits(config));
+        let watchdog = Watchdog::start(&locks).map_err(step("start the lock watchdog"))?;
         let events = Events::new(&locks);
-        let guests = GuestDesk::open(&config.paths, guest_options(config)).map_err(step("take over the guests"))?;
+        let inbox = Arc::new(Inbox::default());
+        let guests = Guests::open(
+            &config.paths.run,
+            &config.paths.log,
+            guest_options(config),
+            inbox.sink(),
+        )
+        .map_err(step("take over the guests"))?;
         let guests = Arc::new(guests);
-        let plugins = Arc::new(Plugins::new(plugin::Rooms {
+        let rooms = plugin::Rooms {
             locks: Arc::clone(&locks),
             events: Arc::clone(&events),
             guests: Some(Arc::clone(&guests) as Arc<dyn plugin::GuestRoom>),
-        }));
+        };
+        let plugins = Arc::new(Plugins::new(rooms, &inbox));
         plugins.load(&plugin::folders(&config.plugin_dirs), |name| {
             driver_config(config, name)
         });
@@ -102,6 +109,7 @@ impl Instance {
             dispatch,
             server,
             idle_timeout: config.idle_timeout,
+            _watchdog: watchdog,
         })
     }
 

@@ -16,7 +16,6 @@ mod node;
 mod own;
 mod session;
 
-use crate::daemon::GuestDesk;
 use crate::event::{Events, Subscription};
 use crate::lock::Locks;
 use crate::logging::Logging;
@@ -25,6 +24,7 @@ use crate::plugin::{Plugin, Plugins};
 use crate::rpc::codec::{self, Procedure};
 use crate::rpc::procs::Class;
 use crate::server::{Answer, Call, Client, Service};
+use crate::supervisor::Guests;
 use driver_api::error::Result;
 use driver_api::types::uuid::Uuid;
 use session::Sessions;
@@ -37,7 +37,7 @@ pub struct Rooms {
     /// The drivers.
     pub plugins: Arc<Plugins>,
     /// The guests' supervisors.
-    pub guests: Arc<GuestDesk>,
+    pub guests: Arc<Guests>,
     /// The locks.
     pub locks: Arc<Locks>,
     /// The log, if it is the host's own.
