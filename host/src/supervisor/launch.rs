@@ -1,9 +1,9 @@
 //! Starting a supervisor: the order in its run folder, the process, its answer.
 
 use super::child::ARGUMENT;
-use super::guests::Shared;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
 use super::record::{self, Durable};
+use super::table::Shared;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};

@@ -5,6 +5,7 @@
 //! supervisor may die too: then the kernel kills the guest, whose first process is the first of a PID namespace and
 //! tied to its supervisor's life.
 
+mod attach;
 mod cgroup;
 pub mod child;
 mod console;
@@ -28,8 +29,10 @@ mod sandbox;
 mod start;
 mod survey;
 mod sys;
+mod table;
 mod viewer;
 mod watch;
 
+pub use attach::ConsoleMode;
 pub use delivery::Sink;
-pub use guests::{ConsoleMode, Guests, Options};
+pub use guests::{Guests, Options};

@@ -1,8 +1,8 @@
 //! The one thread that waits for all supervisors: their notifications and their ends.
 
 use super::control::{Reply, take_line};
-use super::guests::{Entry, Shared, State};
 use super::order::Note;
+use super::table::{Entry, Shared, State};
 use driver_api::types::guest::GuestId;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Read};

@@ -1,8 +1,9 @@
 //! A host for one test: a private root, the events that arrived, and a look at what is left at the end.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "helpers of tests, which end by panic"
+    reason = "helpers of tests, which end by panic; not each test program needs all of them"
 )]
 
 use driver_api::types::guest::{ConsoleSpec, Exit, GuestEvent, GuestId, GuestSpec, VisibleFile};
@@ -10,12 +11,24 @@ use lockstep::supervisor::{ConsoleMode, Guests, Options, Sink};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// Ends the test early, saying why, where it can not run.
+macro_rules! need {
+    ($condition:expr, $why:expr) => {
+        if !$condition {
+            eprintln!("skipped: {}", $why);
+            return;
+        }
+    };
+}
+pub(crate) use need;
 
 /// A static program that needs nothing beside it.
 pub(crate) const SHELL: &str = "/usr/bin/busybox";
@@ -304,4 +317,34 @@ impl Drop for Host {
             let _ = guests.kill(GuestId(number));
         }
     }
+}
+
+/// Runs all the other tests of this program as an ordinary user.
+pub(crate) fn repeat_as_ordinary_user() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = |from: &Path, name: &str| {
+        let to = dir.path().join(name);
+        std::fs::copy(from, &to).unwrap();
+        to
+    };
+    let test = copy(&std::env::current_exe().unwrap(), "test");
+    let program = copy(program().as_path(), "lockstep");
+    let home = dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
+    let output = std::process::Command::new(test)
+        .env("TMPDIR", &home)
+        .env(PROGRAM, program)
+        .current_dir(&home)
+        .uid(65534)
+        .gid(65534)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
