@@ -65,8 +65,10 @@ impl Dispatch {
     /// The console that a client means.
     pub(super) fn console(&self, call: &Call<'_>, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef> {
         let plugin = self.plugin(call)?;
-        tracing::debug!(%uuid, alias, "console asked for");
-        Err(lacks(&plugin, "consoles"))
+        plugin.read("console", |driver| {
+            let consoles = driver.console().ok_or_else(|| lacks(&plugin, "consoles"))?;
+            consoles.console(uuid, alias)
+        })
     }
 
     /// Looks at the filters; takes no lock.
