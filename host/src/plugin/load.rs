@@ -19,6 +19,10 @@ pub(super) struct Mapped {
 
 /// Maps the file and reads its manifest. Its constructors run, so it must have been trusted before.
 pub(super) fn map(file: OwnedFd, offers: impl Fn(&str) -> bool) -> Result<Mapped, Refusal> {
+    let file = std::fs::File::from(file);
+    if super::elf::is_cut_off(&file).unwrap_or(false) {
+        return Err(Refusal::CutOff);
+    }
     // By descriptor: the file that was checked, whatever its name means by now.
     // It stays open for ever: glibc knows a loaded library by this name, and would answer the next file that got the
     // same number with this library.

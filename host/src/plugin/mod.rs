@@ -11,6 +11,7 @@
 //! another one from working.
 
 mod desk;
+mod elf;
 mod layout;
 mod load;
 mod manifest;

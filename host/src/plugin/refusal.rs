@@ -36,6 +36,9 @@ pub enum Refusal {
         /// Its mode.
         mode: u32,
     },
+    /// Half a library.
+    #[error("the file is cut off: it is shorter than its own headers say; copy it again")]
+    CutOff,
     /// The dynamic linker refuses it.
     #[error("the dynamic linker refuses it: {0}")]
     Linker(String),
