@@ -2,6 +2,12 @@
 //!
 //! With `LOCKSTEP_UPDATE_DOCS=1` the pages are written anew instead of compared.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail a test as the tests do"
+)]
+
 use clap::Command;
 use clap_complete::Shell;
 use lockstep::cli::exit::EXITS;

@@ -15,6 +15,7 @@ use driver_api::types::domain::flags;
 use rustix::event::PollFlags;
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 /// Ctrl and `]`, as telnet and virsh have it.
 const ESCAPE: u8 = 0x1d;
@@ -25,7 +26,8 @@ pub enum Verb {
     /// Attach to a guest's console; leave it with ^] (Ctrl and ])
     ///
     /// On a terminal every key goes to the guest, except ^] which leaves. Without one, standard input is sent as it
-    /// is, and the verb returns when the guest stops or SIGINT comes; the end of standard input ends nothing.
+    /// is, and its end leaves; one that is empty from the start, such as /dev/null, only follows the console until the
+    /// guest stops.
     Console {
         /// Which guest.
         #[command(flatten)]
@@ -67,6 +69,8 @@ pub enum Ended {
     ByEscape,
     /// This signal came.
     BySignal(u8),
+    /// The time was over.
+    ByDeadline,
 }
 
 /// Attaches to a console until the guest, the person or a signal ends it.
@@ -80,20 +84,36 @@ pub fn show(
     device: Option<&str>,
     flags: u32,
 ) -> Result<(), Failure> {
-    let mut signals = Signals::watch().context(|| "cannot watch signals".to_owned())?;
+    let signals = Signals::watch().context(|| "cannot watch signals".to_owned())?;
     let opened = Stream::open(connection, dom, device, flags);
     let stream = opened.context(|| format!("cannot open the console of '{}'", dom.name))?;
-    let words = [
-        format!("Connected to domain '{}'", dom.name),
-        "Escape character is ^] (Ctrl + ])".to_owned(),
-    ];
-    match attach(session.out, connection, stream, &mut signals, &words)? {
-        Ended::ByGuest | Ended::ByEscape => Ok(()),
+    let manner = Manner {
+        greeting: format!(
+            "Connected to domain '{}'
+Escape character is ^] (Ctrl + ])",
+            dom.name
+        ),
+        deadline: None,
+        leave_with_input: true,
+    };
+    match attach(session.out, connection, stream, &signals, &manner)? {
+        Ended::ByGuest | Ended::ByEscape | Ended::ByDeadline => Ok(()),
         Ended::BySignal(number) => Err(Failure::Silent(128 + number)),
     }
 }
 
-/// Moves bytes between this side and an open console. `greeting` is said only to a person at a terminal.
+/// How a console is shown.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Said to a person at a terminal, and to nobody else.
+    pub greeting: String,
+    /// When it ends at the latest.
+    pub deadline: Option<Instant>,
+    /// Whether the end of an input that was not empty ends it; the end of an empty one never does.
+    pub leave_with_input: bool,
+}
+
+/// Moves bytes between this side and an open console.
 ///
 /// # Errors
 /// What the host says, or this side's terminal.
@@ -101,18 +121,19 @@ pub fn attach(
     out: Output,
     connection: &mut Connection,
     stream: Stream,
-    signals: &mut Signals,
-    greeting: &[String],
+    signals: &Signals,
+    manner: &Manner,
 ) -> Result<Ended, Failure> {
     let terminal = RawTerminal::take().context(|| "cannot set up the terminal".to_owned())?;
     if terminal.is_some() {
-        greeting.iter().for_each(|line| remark(format_args!("{line}\r")));
+        remark(format_args!("{}\r", manner.greeting));
     }
-    let ended = shuttle(out, connection, &stream, signals, terminal.is_some());
+    let keys = Keys::new(terminal.is_some(), manner.leave_with_input);
+    let ended = shuttle(out, connection, &stream, signals, manner.deadline, keys);
     drop(terminal);
     match ended? {
         // An orderly goodbye could wait for a host that does not answer; a signal shall not.
-        by_signal @ Ended::BySignal(_) => Ok(by_signal),
+        hurried @ (Ended::BySignal(_) | Ended::ByDeadline) => Ok(hurried),
         ended => {
             stream.finish(connection)?;
             Ok(ended)
@@ -124,12 +145,11 @@ fn shuttle(
     out: Output,
     connection: &mut Connection,
     stream: &Stream,
-    signals: &mut Signals,
-    escape: bool,
+    signals: &Signals,
+    deadline: Option<Instant>,
+    mut keys: Keys,
 ) -> Result<Ended, Failure> {
     let stdin = io::stdin();
-    let mut at_end = false;
-    let mut keys = [0; 4096];
     loop {
         while let Some(packet) = stream.take(connection)? {
             match packet {
@@ -139,37 +159,65 @@ fn shuttle(
         }
         // A guest that does not read stops our reading, not our memory.
         let mut others = vec![(signals.fd(), PollFlags::IN)];
-        if !at_end && connection.is_flushed() {
+        if !keys.at_end && connection.is_flushed() {
             others.push((stdin.as_fd(), PollFlags::IN));
         }
-        match connection.wait(None, &others)? {
+        match connection.wait(deadline, &others)? {
             Woken::Other(0) => {
                 if let Some(number) = signals.take() {
                     return Ok(Ended::BySignal(number));
                 }
             }
             Woken::Other(_) => {
-                let count = match rustix::io::read(&stdin, &mut keys) {
-                    Ok(count) => count,
-                    Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-                    // What a terminal says that has hung up.
-                    Err(rustix::io::Errno::IO) => 0,
-                    Err(error) => {
-                        return Err(io::Error::from(error)).context(|| "cannot read standard input".to_owned());
-                    }
-                };
-                at_end = count == 0;
-                let typed = &keys[..count];
-                let left = typed.iter().position(|key| escape && *key == ESCAPE);
-                let typed = &typed[..left.unwrap_or(count)];
+                let (typed, left) = keys.read().context(|| "cannot read standard input".to_owned())?;
                 if !typed.is_empty() {
                     stream.send(connection, typed)?;
                 }
-                if left.is_some() {
+                if left {
                     return Ok(Ended::ByEscape);
                 }
             }
-            Woken::Socket | Woken::Deadline => {}
+            Woken::Deadline => return Ok(Ended::ByDeadline),
+            Woken::Socket => {}
+        }
+    }
+}
+
+/// What comes from standard input.
+struct Keys {
+    escape: bool,
+    leave_with_input: bool,
+    spoke: bool,
+    at_end: bool,
+    buffer: [u8; 4096],
+}
+
+impl Keys {
+    const fn new(escape: bool, leave_with_input: bool) -> Self {
+        Self {
+            escape,
+            leave_with_input,
+            spoke: false,
+            at_end: false,
+            buffer: [0; 4096],
+        }
+    }
+
+    /// The bytes for the guest, and whether the person, or the input's end, leaves after them.
+    fn read(&mut self) -> io::Result<(&[u8], bool)> {
+        let count = match rustix::io::read(io::stdin(), &mut self.buffer) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return Ok((&[], false)),
+            // What a terminal says that has hung up.
+            Err(rustix::io::Errno::IO) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        self.at_end = count == 0;
+        self.spoke |= count > 0;
+        let typed = &self.buffer[..count];
+        match typed.iter().position(|key| self.escape && *key == ESCAPE) {
+            Some(left) => Ok((&typed[..left], true)),
+            None => Ok((typed, self.at_end && self.spoke && self.leave_with_input)),
         }
     }
 }

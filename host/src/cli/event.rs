@@ -70,7 +70,7 @@ fn list(out: Output) -> Result<(), Failure> {
 
 impl Options {
     fn perform(&self, session: &Session) -> Result<(), Failure> {
-        let mut signals = Signals::watch().context(|| "cannot watch signals".to_owned())?;
+        let signals = Signals::watch().context(|| "cannot watch signals".to_owned())?;
         let mut connection = session.connect()?;
         let dom = self
             .domain

@@ -32,8 +32,7 @@ exits! {
     NO_HOST = 3, "no host answers at the socket, or the connection was lost";
     TIMEOUT = 4, "what --wait or --timeout waited for did not happen in time";
     UNSUPPORTED = 5, "the host or the driver does not support the operation";
-    NOT_FOUND = 6, "there is no such guest, filter or binding";
-    DENIED = 7, "the operation is not allowed on this connection";
+    DENIED = 6, "the operation is not allowed on this connection";
     INTERRUPTED = 130, "`run` was interrupted (SIGINT) and the guest was ended; 143 for SIGTERM, 129 for SIGHUP";
     CRASHED = 134, "`run`: the guest crashed";
 }
@@ -128,7 +127,6 @@ fn client_exit(error: &client::Error) -> Exit {
             Code::NO_SUPPORT | Code::CONFIG_UNSUPPORTED | Code::ARGUMENT_UNSUPPORTED | Code::OPERATION_UNSUPPORTED => {
                 Exit::UNSUPPORTED
             }
-            Code::NO_DOMAIN | Code::NO_NWFILTER | Code::NO_NWFILTER_BINDING => Exit::NOT_FOUND,
             Code::OPERATION_DENIED | Code::ACCESS_DENIED | Code::AUTH_FAILED => Exit::DENIED,
             Code::OPERATION_TIMEOUT => Exit::TIMEOUT,
             _ => Exit::FAILED,

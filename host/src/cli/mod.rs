@@ -15,6 +15,8 @@ pub mod lifecycle;
 pub mod look;
 pub mod node;
 pub mod output;
+pub mod run;
+pub mod serve;
 pub mod signals;
 pub mod terminal;
 pub mod words;
@@ -83,9 +85,15 @@ pub enum Verb {
     /// Network filters.
     #[command(flatten)]
     Filter(filter::Verb),
-    /// The host itself.
+    /// The host's inside.
     #[command(flatten)]
     Host(host::Verb),
+    /// The host itself.
+    #[command(flatten)]
+    Serve(serve::Verb),
+    /// One guest without a host.
+    #[command(flatten)]
+    Run(run::Verb),
 }
 
 /// What a verb works with: where to connect, where to write.
@@ -157,5 +165,7 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Node(verb) => verb.perform(&session),
         Verb::Filter(verb) => verb.perform(&session),
         Verb::Host(verb) => verb.perform(&session),
+        Verb::Serve(verb) => verb.perform(&session),
+        Verb::Run(verb) => verb.perform(&session),
     }
 }

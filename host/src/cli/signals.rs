@@ -43,9 +43,9 @@ impl Signals {
     }
 
     /// The number of the oldest signal that was not taken yet.
-    pub fn take(&mut self) -> Option<u8> {
+    pub fn take(&self) -> Option<u8> {
         let mut number = [0];
-        matches!(self.pipe.read(&mut number), Ok(1)).then_some(number[0])
+        matches!((&self.pipe).read(&mut number), Ok(1)).then_some(number[0])
     }
 }
 

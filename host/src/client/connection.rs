@@ -95,6 +95,44 @@ impl Connection {
     /// # Errors
     /// What the host says, or a broken connection.
     pub fn call_at<A: Xdr, R: Xdr>(&mut self, program: u32, number: u32, args: &A) -> Result<(R, Header)> {
+        let header = self.begin(program, number, args)?;
+        loop {
+            if let Some(reply) = self.take_reply(&header)? {
+                return Ok((reply, header));
+            }
+            self.wait(None, &[])?;
+        }
+    }
+
+    /// Calls a procedure that may take long; `meanwhile` is called whenever `watched` is readable, and once with
+    /// `true` when `deadline` has passed. The answer is waited for all the same.
+    ///
+    /// # Errors
+    /// What the host says, or a broken connection.
+    pub fn call_watching<P: Procedure>(
+        &mut self,
+        args: &P,
+        mut deadline: Option<Instant>,
+        watched: BorrowedFd<'_>,
+        mut meanwhile: impl FnMut(bool),
+    ) -> Result<P::Ret> {
+        let header = self.begin(REMOTE_PROGRAM, P::NUMBER, args)?;
+        loop {
+            if let Some(reply) = self.take_reply(&header)? {
+                return Ok(reply);
+            }
+            match self.wait(deadline, &[(watched, PollFlags::IN)])? {
+                Woken::Socket => {}
+                Woken::Other(_) => meanwhile(false),
+                Woken::Deadline => {
+                    deadline = None;
+                    meanwhile(true);
+                }
+            }
+        }
+    }
+
+    fn begin<A: Xdr>(&mut self, program: u32, number: u32, args: &A) -> Result<Header> {
         let header = Header {
             program,
             version: PROGRAM_VERSION,
@@ -106,20 +144,21 @@ impl Connection {
         self.serial = self.serial.wrapping_add(1);
         let payload = xdr::encode(args).map_err(|error| Error::Protocol(error.to_string()))?;
         self.send(&header, &payload)?;
-        let reply = loop {
-            if let Some(reply) = self.replies.pop_front() {
-                break reply;
-            }
-            self.wait(None, &[])?;
+        Ok(header)
+    }
+
+    fn take_reply<R: Xdr>(&mut self, call: &Header) -> Result<Option<R>> {
+        let Some(reply) = self.replies.pop_front() else {
+            return Ok(None);
         };
-        if reply.header.serial != header.serial {
+        if reply.header.serial != call.serial {
             return Err(Error::Protocol(format!(
                 "call {} was answered with the reply to call {}",
-                header.serial, reply.header.serial
+                call.serial, reply.header.serial
             )));
         }
         match reply.header.status {
-            Status::Ok => Ok((decode(&reply.payload)?, header)),
+            Status::Ok => decode(&reply.payload).map(Some),
             _ => Err(refusal(&reply.payload)),
         }
     }
