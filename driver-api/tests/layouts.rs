@@ -2,6 +2,8 @@
 //!
 //! `LAYOUTS=write cargo test -p driver-api --test layouts` writes the file anew; its difference belongs in review.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use abi_stable::StableAbi;
 use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::interface::Table;

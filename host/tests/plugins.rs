@@ -1,5 +1,7 @@
 //! Plug-ins that are broken in every way: the host lives, says why in one sentence, and the others work.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use driver_api::driver::Config;
 use driver_api::error::Result;
 use driver_api::kit::loaded::Virt;
