@@ -130,8 +130,11 @@ fn a_guest_whose_supervisor_died_without_a_host_is_reported_lost() {
     let guest = GuestId(started.guest);
     host.await_text(guest, "up");
     let supervisor = supervisor_kit::parent(started.pid);
+    let guest_process = supervisor_kit::open(started.pid);
     host.close();
     supervisor_kit::kill(supervisor);
+    // No host has done it: the kernel has.
+    supervisor_kit::await_end(&guest_process);
     host.open();
     host.guests().watch(guest).unwrap();
     assert!(host.exit_of(guest).supervisor_lost);

@@ -8,9 +8,10 @@
 
 use driver_api::types::guest::{ConsoleSpec, Exit, GuestEvent, GuestId, GuestSpec, VisibleFile};
 use lockstep::supervisor::{ConsoleMode, Guests, Options, Sink};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
@@ -265,12 +266,24 @@ pub(crate) fn parent(pid: u32) -> u32 {
         .unwrap()
 }
 
+/// A descriptor of a process.
+pub(crate) fn open(pid: u32) -> OwnedFd {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    pidfd_open(pid, PidfdFlags::empty()).unwrap()
+}
+
+/// Waits for the end of a process that must come.
+pub(crate) fn await_end(process: &OwnedFd) {
+    let limit = Timespec { tv_sec: 20, tv_nsec: 0 };
+    let ended = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)).unwrap();
+    assert_eq!(ended, 1, "a process that should end goes on");
+}
+
 /// SIGKILL for one process, and the wait for its end.
 pub(crate) fn kill(pid: u32) {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    let process = open(pid);
     pidfd_send_signal(&process, Signal::KILL).unwrap();
-    poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
+    await_end(&process);
 }
 
 /// SIGSTOP for one process.
