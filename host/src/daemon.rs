@@ -225,16 +225,13 @@ fn driver_config(config: &Config, name: &str) -> driver_api::error::Result<drive
         DriverError::new(Code::SYSTEM_ERROR, Origin::CONF, text).because(error)
     };
     let paths = config.paths.make_driver(name).map_err(failed)?;
-    let mut options = config.driver_options(name).to_vec();
-    let timeout = config.settings.guests.start_timeout.as_millis();
-    options.push(("start_timeout_ms".to_owned(), timeout.to_string()));
     Ok(driver::Config {
         conf_dir: paths.conf,
         state_dir: paths.state,
         run_dir: paths.run,
         log_dir: paths.log,
         privileged: config.paths.privileged,
-        options,
+        options: config.driver_options(name).to_vec(),
     })
 }
 
