@@ -140,7 +140,7 @@ impl Player {
     }
 
     fn play(mut self, steps: Vec<Step>) {
-        self.reply(66, Status::Ok, &encoded(&vec![0_i32]));
+        self.reply(66, Status::Ok, &encoded(&[0_i32]));
         self.reply(1, Status::Ok, &[]);
         for step in steps {
             match step {
