@@ -142,11 +142,6 @@ settings! {
         #[doc = "Rotated logs kept beside the current one."]
         log_count: u32 = 3,
     }
-    #[doc = "Guests."]
-    guests: Guests {
-        #[doc = "The longest time a guest may take to answer after its start."]
-        start_timeout: Duration = Duration::from_secs(60),
-    }
 }
 
 #[cfg(test)]
