@@ -8,6 +8,7 @@ use crate::testing::guests::Boots;
 use driver_api::error::Error;
 use driver_api::types::domain::{Reason, State};
 use driver_api::types::guest::Exit;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 const A: &str = "11111111-1111-1111-1111-111111111111";
@@ -60,7 +61,11 @@ impl Lab {
     }
 
     fn settled(&self) {
-        assert!(self.core().workers.join(Duration::from_secs(20)));
+        // An exit that is told may start a guest, whose events are told in turn.
+        for _ in 0..3 {
+            assert!(self.host.workers.join(Duration::from_secs(20)));
+            assert!(self.core().workers.join(Duration::from_secs(20)));
+        }
     }
 }
 
@@ -205,6 +210,21 @@ fn suspend_and_resume_switch_states_with_events_and_survive_repetition() {
     let paused = lab.cx(|cx| lab.uml.start(cx, uuid(A), flags::START_PAUSED)).unwrap();
     assert_eq!(paused.state, State::Paused);
     assert_eq!(lab.events()[2..], ["started/0 id=2", "suspended/0 id=2"]);
+}
+
+#[test]
+fn guest_that_stops_without_an_answer_can_be_resumed() {
+    let lab = Lab::running("");
+    let resume = || lab.cx(|cx| lab.uml.resume(cx, uuid(A)));
+    lab.host.mute.store(true, Ordering::SeqCst);
+    assert_eq!(code(lab.cx(|cx| lab.uml.suspend(cx, uuid(A)))), 68);
+    assert_eq!(lab.brief().state, State::Running);
+    lab.host.mute.store(false, Ordering::SeqCst);
+    resume().unwrap();
+    assert_eq!(code(resume()), 55);
+    // The scripted kernel would not take this while it is stopped.
+    lab.cx(|cx| lab.uml.shutdown(cx, uuid(A), 0)).unwrap();
+    assert!(lab.events().is_empty());
 }
 
 #[test]

@@ -55,6 +55,9 @@ impl Core {
             // A kernel that is there already, since an earlier answer came too late for us.
             Err(Failure::Refused(_, words)) if words == switch.already => {}
             Err(failure) => {
+                if switch.verb == Verb::Suspend && matches!(failure, Failure::Silent(_)) {
+                    self.note_may_stop(cx, entry, &run)?;
+                }
                 return Err(failure.into_error(format!("domain '{}' could not {}", entry.name, switch.what)));
             }
         }
@@ -64,10 +67,12 @@ impl Core {
             if !record.runs_on(run.guest) {
                 return Err(refused(entry, "ended meanwhile"));
             }
-            let Some(phase) = record.phase.after(switch.step) else {
-                return Err(refused(entry, "changed meanwhile"));
-            };
             let mut after = Record::clone(&record);
+            after.may_stop = false;
+            let Some(phase) = record.phase.after(switch.step) else {
+                // It was running all the time, or it had stopped without anybody knowing.
+                return self.publish(entry, &mut domain, after);
+            };
             after.phase = phase;
             after.reason = switch.reason;
             let id = after.shown_id();
@@ -76,6 +81,18 @@ impl Core {
         };
         self.emit(entry, id, &[switch.event]);
         drop(job);
+        Ok(())
+    }
+
+    /// The kernel did not answer, but has the command in its queue: it obeys when it wakes up.
+    fn note_may_stop(&self, cx: &mut Cx<'_, Unlocked>, entry: &Entry, run: &Run) -> Result<()> {
+        let mut domain = seize(cx, entry.uuid)?;
+        let record = entry.record()?;
+        if record.runs_on(run.guest) {
+            let mut record = Record::clone(&record);
+            record.may_stop = true;
+            self.publish(entry, &mut domain, record)?;
+        }
         Ok(())
     }
 
@@ -90,7 +107,9 @@ impl Core {
     ) -> Result<(Job, Run)> {
         let mut domain = seize(cx, entry.uuid)?;
         let record = entry.record()?;
-        record.phase.permits(verb).map_err(|why| refused(entry, why))?;
+        if !(verb == Verb::Resume && record.may_stop) {
+            record.phase.permits(verb).map_err(|why| refused(entry, why))?;
+        }
         if record.phase == Phase::Paused && verb != Verb::Resume {
             return Err(refused(entry, "was paused meanwhile"));
         }

@@ -168,9 +168,7 @@ impl Mailbox {
             *route = Route::Over;
         }
     }
-}
 
-impl Mailbox {
     /// The guest was not to be ended after all: its events go to the domain again. `false` when its exit has come
     /// meanwhile and was not dealt with.
     pub fn reopen(&self, guest: GuestId, uuid: Uuid) -> bool {

@@ -102,6 +102,7 @@ impl Core {
             record.id = self.next_id()?;
             record.intent = Intent::None;
             record.panic = None;
+            record.may_stop = false;
             record.crashes = 0;
             let boot = self.begin_boot(entry.uuid);
             entry.publish(&mut domain, Some(record));

@@ -148,6 +148,7 @@ impl Core {
                 after.run = None;
                 after.intent = Intent::None;
                 after.panic = None;
+                after.may_stop = false;
                 after.crashes = crashes;
                 self.store.remove_status(entry.uuid);
                 self.begin_boot(entry.uuid);

@@ -67,6 +67,8 @@ pub struct Record {
     pub intent: Intent,
     /// The panic message of this run.
     pub panic: Option<String>,
+    /// It did not answer when it was told to stop, and may stop yet: `resume` is then no mistake.
+    pub may_stop: bool,
     /// How often in a row it crashed soon after its boot and was started again.
     pub crashes: u32,
 }
@@ -86,6 +88,7 @@ impl Record {
             id: 0,
             intent: Intent::None,
             panic: None,
+            may_stop: false,
             crashes: 0,
         }
     }

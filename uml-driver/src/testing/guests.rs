@@ -4,6 +4,7 @@ use super::locks::Locks;
 use crate::driver::Uml;
 use crate::link::{HostLink, Work};
 use crate::mconsole::packet::MAGIC;
+use crate::workers::Workers;
 use driver_api::driver::VirtDriver;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::lock::level::Unlocked;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// How the next guests behave when they are started.
@@ -47,6 +48,10 @@ pub(crate) struct FakeHost {
     pub(crate) boots: Mutex<Boots>,
     /// Guests that were killed or forgotten, in order.
     pub(crate) log: Mutex<Vec<String>>,
+    /// The threads on which events are told.
+    pub(crate) workers: Workers,
+    /// Guests do what they are told, but do not answer.
+    pub(crate) mute: Arc<AtomicBool>,
     run: PathBuf,
     /// Guests are never given the same number again.
     count: AtomicU64,
@@ -71,7 +76,7 @@ fn notification(kind: u32, text: &str) -> GuestEvent {
 }
 
 /// The guest's side of mconsole until its socket is told to quit.
-fn speak(socket: &UnixDatagram, run: &Path) {
+fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool) {
     let mut stopped = false;
     let mut request = [0_u8; 600];
     while let Ok((_, from)) = socket.recv_from(&mut request) {
@@ -95,7 +100,9 @@ fn speak(socket: &UnixDatagram, run: &Path) {
             .flat_map(|word| word.to_ne_bytes())
             .collect();
         reply.extend_from_slice(text.as_bytes());
-        let _ = socket.send_to(&reply, run.join(name));
+        if !mute.load(Ordering::SeqCst) {
+            let _ = socket.send_to(&reply, run.join(name));
+        }
         if command == "halt" {
             std::fs::write(run.join("halted"), "").unwrap();
         }
@@ -109,6 +116,8 @@ impl FakeHost {
             events: Mutex::default(),
             boots: Mutex::default(),
             log: Mutex::default(),
+            mute: Arc::default(),
+            workers: Workers::default(),
             run: root.join("guests"),
             count: AtomicU64::new(0),
             guests: Mutex::default(),
@@ -197,8 +206,8 @@ impl HostLink for Arc<FakeHost> {
         std::fs::create_dir_all(run_dir.join("guest")).unwrap();
         let path = run_dir.join("guest/mconsole");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let folder = run_dir.clone();
-        std::thread::spawn(move || speak(&socket, &folder));
+        let (folder, mute) = (run_dir.clone(), Arc::clone(&self.mute));
+        std::thread::spawn(move || speak(&socket, &folder, &mute));
         let started = Started {
             guest: number,
             domain: spec.domain,
@@ -239,7 +248,7 @@ impl HostLink for Arc<FakeHost> {
             (None, Boots::Panics) => host.panic(guest.0, "no init"),
             (None, Boots::Never | Boots::Refused) => {}
         };
-        std::thread::spawn(tell);
+        self.workers.spawn("tell", tell).unwrap();
         Ok(())
     }
 
@@ -252,7 +261,8 @@ impl HostLink for Arc<FakeHost> {
             ..Exit::default()
         };
         if self.over(guest.0, &exit) {
-            std::thread::spawn(move || host.tell(guest.0, GuestEvent::Exited(exit)));
+            let tell = move || host.tell(guest.0, GuestEvent::Exited(exit));
+            self.workers.spawn("tell", tell).unwrap();
         }
         Ok(())
     }
