@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use std::path::Path;
 
 #[test]
-fn every_seed_of_the_corpus_is_harmless() {
-    for (folder, run) in [("frame", frames as fn(&[u8])), ("payload", payload)] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(folder);
+fn every_seed_is_harmless() {
+    for (target, run) in [("frame", frames as fn(&[u8])), ("xdr", payload)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../tests/fuzz/seeds")
+            .join(target);
         let mut seeds = 0;
         for seed in std::fs::read_dir(&folder).unwrap() {
             let bytes = std::fs::read(seed.unwrap().path()).unwrap();

@@ -101,5 +101,26 @@ impl DomainDef {
     }
 }
 
+/// What every document must survive: if it is accepted, then its printed form is accepted, means the same and prints
+/// the same.
+///
+/// Fuzzing and property tests call this.
+///
+/// # Panics
+/// The driver has a bug.
+pub fn check_round_trip(document: &[u8]) {
+    let Ok(def) = DomainDef::from_xml(document) else {
+        return;
+    };
+    let printed = def.to_xml(None);
+    match DomainDef::from_xml(printed.as_bytes()) {
+        Ok(again) => {
+            assert_eq!(again, def, "the printed form means something else:\n{printed}");
+            assert_eq!(again.to_xml(None), printed, "the printed form is not stable");
+        }
+        Err(error) => assert_eq!(None, Some(error.to_string()), "the printed form is refused:\n{printed}"),
+    }
+}
+
 #[cfg(test)]
 mod tests;

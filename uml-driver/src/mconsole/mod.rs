@@ -12,3 +12,36 @@
 
 pub mod client;
 pub mod packet;
+
+/// What a guest kernel may send, whatever it is: `bytes` are datagrams, each behind its length in two bytes (little-endian).
+/// Each is read as part of an answer and as a notification.
+///
+/// Fuzzing and the tests of its seeds call this.
+///
+/// # Panics
+/// The driver has a bug.
+pub fn check_datagrams(bytes: &[u8]) {
+    use packet::Notification::{Hang, Other, Panic, Socket, User};
+    let mut assembly = packet::Assembly::default();
+    let mut rest = bytes;
+    while let Some((length, tail)) = rest.split_first_chunk::<2>() {
+        let (datagram, behind) = tail.split_at(tail.len().min(usize::from(u16::from_le_bytes(*length))));
+        rest = behind;
+        // A replaced byte takes three.
+        match assembly.push(datagram) {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
+                assert!(answer.text.len() <= packet::MAX_ANSWER * 3, "an answer without bound");
+                assembly = packet::Assembly::default();
+            }
+            Err(_) => assembly = packet::Assembly::default(),
+        }
+        match packet::notification(datagram) {
+            Ok(Socket(text) | Panic(text) | Hang(text) | User(text)) => {
+                assert!(text.len() <= packet::MAX_DATA * 3, "a notification without bound");
+            }
+            Ok(Other(kind)) => assert!(kind > 3, "kind {kind} is known"),
+            Err(_) => {}
+        }
+    }
+}
