@@ -85,7 +85,13 @@ fn frames() {
         alive(&host);
     }
     // An unknown procedure is answered, not dropped.
-    assert!(!send(&host, &header(28, [remote, 1, 9999, 0, 0, 0])).is_empty());
+    let mut stream = UnixStream::connect(host.socket()).expect("the host listens");
+    stream
+        .write_all(&header(28, [remote, 1, 9999, 0, 0, 0]))
+        .expect("the host reads");
+    let mut answer = [0; 28];
+    stream.read_exact(&mut answer).expect("the host answers");
+    assert_eq!(answer[24..28], 1_u32.to_be_bytes(), "the answer's status is an error");
 }
 
 fn documents() {

@@ -31,9 +31,10 @@ changed = threading.Condition()
 def callback(conn, dom, event, detail, key):
     with changed:
         seen[key].append((dom.name(), event, detail)); changed.notify_all()
-for key in seen:
-    conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, callback, key)
 dom = conn.lookupByName("vm1")
+# The library tells two registrations apart by the domain that they are for.
+conn.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, callback, "a")
+conn.domainEventRegisterAny(dom, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, callback, "b")
 dom.create()
 assert dom.ID() > 0 and dom.state() == [1, 1], dom.state()
 errors = []

@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
         run: missing,
     },
     Case {
-        name: "start_too_little_memory_fails_with_its_last_words",
+        name: "start_too_little_memory_is_refused_with_the_least",
         needs: &[Root, Uml, Virsh],
         run: no_memory,
     },
@@ -67,16 +67,17 @@ fn missing() {
 
 fn no_memory() {
     let host = Host::start();
-    let xml = Document::new("vm1")
-        .xml()
-        .replace("<memory unit='MiB'>64<", "<memory unit='MiB'>32<");
-    // Thirty-two boot, as was measured; the initrd's unpacking is what fails when the limit is lowered by the kernel.
-    host.define(&xml);
-    let _out = host.virsh(&["start", "vm1"]).ok();
-    let _out = host.virsh(&["destroy", "vm1"]).ok();
-    let small = host.document(&xml.replace(">32<", ">8<"));
-    let message = host.virsh(&["define", &small.to_string_lossy()]).fails();
-    assert!(message.contains("memory"), "{message}");
+    let small = |name: &str, mib: u32| {
+        Document::new(name)
+            .xml()
+            .replace("<memory unit='MiB'>64<", &format!("<memory unit='MiB'>{mib}<"))
+    };
+    host.define(&small("enough", 32));
+    let _out = host.virsh(&["start", "enough"]).ok();
+    let _out = host.virsh(&["destroy", "enough"]).ok();
+    host.define(&small("starved", 31));
+    let message = host.virsh(&["start", "starved"]).fails();
+    assert!(message.contains("memory") && message.contains("32"), "{message}");
 }
 
 fn twice() {

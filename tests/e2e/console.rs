@@ -5,8 +5,10 @@ use conformance::guest::Document;
 use conformance::host::Host;
 use conformance::need::Need::{Root, Uml, Virsh};
 use conformance::wait;
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -36,17 +38,76 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-/// virsh wants a terminal; script(1) gives it one.
-fn virsh_console(host: &Host, arguments: &str) -> Child {
-    let line = format!("virsh -q -c '{}' console {arguments}", host.uri());
-    Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
+/// Stock virsh on a terminal, which script(1) gives it.
+struct VirshConsole {
+    child: Child,
+    input: ChildStdin,
+    output: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl VirshConsole {
+    fn open(host: &Host, arguments: &str) -> Self {
+        let mut child = command(host, arguments).spawn().expect("script runs");
+        let input = child.stdin.take().expect("a pipe");
+        let mut pipe = child.stdout.take().expect("a pipe");
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&output);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                sink.lock().expect("no reader panics").extend(&buffer[..count]);
+            }
+        });
+        let console = Self {
+            child,
+            input,
+            output,
+            reader,
+        };
+        // virsh throws away what is typed before it has made its terminal raw; what the console said before comes after.
+        wait::until("virsh shows the console", || {
+            console.text().contains("guest ready").then_some(())
+        });
+        console
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().expect("no reader panics")).into_owned()
+    }
+
+    fn type_(&mut self, text: &str) {
+        self.input.write_all(text.as_bytes()).expect("the console takes input");
+    }
+
+    /// Waits for virsh to end and gives all that it showed.
+    fn ended(mut self) -> String {
+        let _status = self.child.wait().expect("script can be waited for");
+        drop(self.input);
+        self.reader.join().expect("the reader ends");
+        String::from_utf8_lossy(&self.output.lock().expect("no reader panics")).into_owned()
+    }
+}
+
+fn command(host: &Host, arguments: &str) -> Command {
+    let mut command = Command::new("script");
+    command.args([
+        "-qec",
+        &format!("virsh -q -c '{}' console {arguments}", host.uri()),
+        "/dev/null",
+    ]);
+    command
         .env("HOME", host.root())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("script runs")
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What virsh shows when it can not open the console.
+fn refused(host: &Host, arguments: &str) -> String {
+    let output = command(host, arguments).output().expect("script runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn ready(host: &Host) {
@@ -60,19 +121,14 @@ fn virsh_types() {
     let host = Host::start();
     host.define(&Document::new("vm1").xml());
     ready(&host);
-    let mut console = virsh_console(&host, "vm1");
-    let mut input = console.stdin.take().expect("a pipe");
-    input
-        .write_all(b"echo sum $((40 + 2))\n")
-        .expect("the console takes input");
-    wait::until("the guest has answered", || {
-        host.console_log("vm1").contains("sum 42").then_some(())
+    let mut console = VirshConsole::open(&host, "vm1");
+    console.type_("echo sum $((40 + 2))\n");
+    wait::until("virsh shows the answer", || {
+        console.text().contains("sum 42").then_some(())
     });
-    input.write_all(b"\x1d").expect("the console takes input");
-    let output = console.wait_with_output().expect("virsh ends");
-    drop(input);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("sum 42"), "{text}");
+    console.type_("\x1d");
+    let _text = console.ended();
+    assert!(host.console_log("vm1").contains("sum 42"));
     let _out = host.virsh(&["destroy", "vm1"]).ok();
 }
 
@@ -80,30 +136,22 @@ fn second_writer() {
     let host = Host::start();
     host.define(&Document::new("vm1").xml());
     ready(&host);
-    let mut first = virsh_console(&host, "vm1");
-    let mut input = first.stdin.take().expect("a pipe");
-    input
-        .write_all(b"echo first-$((1 + 1))\n")
-        .expect("the console takes input");
+    let mut first = VirshConsole::open(&host, "vm1");
+    first.type_("echo first-$((1 + 1))\n");
     wait::until("the first writes", || {
         host.console_log("vm1").contains("first-2").then_some(())
     });
-    let refused = virsh_console(&host, "vm1").wait_with_output().expect("virsh ends");
-    let text = String::from_utf8_lossy(&refused.stdout).into_owned();
+    let text = refused(&host, "vm1");
     assert!(text.contains("force"), "{text}");
-    let mut second = virsh_console(&host, "--force vm1");
-    let mut forced = second.stdin.take().expect("a pipe");
-    forced
-        .write_all(b"echo second-$((2 + 2))\n")
-        .expect("the console takes input");
+    let mut second = VirshConsole::open(&host, "--force vm1");
+    second.type_("echo second-$((2 + 2))\n");
     wait::until("the second writes", || {
         host.console_log("vm1").contains("second-4").then_some(())
     });
     // The first one has been closed and ends by itself.
-    let _status = first.wait().expect("virsh ends");
-    forced.write_all(b"\x1d").expect("the console takes input");
-    let _status = second.wait().expect("virsh ends");
-    drop((input, forced));
+    let _text = first.ended();
+    second.type_("\x1d");
+    let _text = second.ended();
     let _out = host.virsh(&["destroy", "vm1"]).ok();
 }
 
@@ -113,7 +161,7 @@ fn slow_reader() {
     host.define(&Document::new("vm1").running(script).xml());
     let _out = host.virsh(&["start", "vm1"]).ok();
     // A client that opens the console and never reads.
-    let mut console = virsh_console(&host, "vm1");
+    let mut console = command(&host, "vm1").spawn().expect("script runs");
     wait::until("the guest has written all", || {
         host.console_log("vm1").contains("all-done").then_some(())
     });
@@ -131,8 +179,7 @@ fn slow_reader() {
 fn idle() {
     let host = Host::start();
     host.define(&Document::new("vm1").xml());
-    let output = virsh_console(&host, "vm1").wait_with_output().expect("virsh ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = refused(&host, "vm1");
     assert!(text.contains("not running"), "{text}");
 }
 

@@ -58,6 +58,8 @@ fn bad() {
 
 fn binding() {
     let host = Host::start();
+    let filter = host.document(FILTER);
+    let _out = host.virsh(&["nwfilter-define", &filter.to_string_lossy()]).ok();
     let document = host.document(
         "<filterbinding><owner><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
          <portdev name='tap0'/><mac address='52:54:00:00:00:01'/><filterref filter='web-only'/></filterbinding>",
