@@ -57,7 +57,6 @@ fn dies() {
         .replace("<memory unit='MiB'>64<", "<memory unit='TiB'>70<");
     host.define(&xml);
     let message = host.virsh(&["start", "vm1"]).fails();
-    println!("{message}");
     assert!(
         message.contains("Kernel panic") || message.contains("physical memory"),
         "{message}"
