@@ -22,6 +22,14 @@ impl Rest {
         }
     }
 
+    /// The attributes that were not taken out of an element whose only content is text.
+    pub(super) fn attributes_of(element: Element) -> Self {
+        Self {
+            attributes: element.attributes,
+            elements: Vec::new(),
+        }
+    }
+
     /// The first kept element of this name.
     #[must_use]
     pub fn element(&self, name: &str) -> Option<&Element> {

@@ -329,6 +329,28 @@ fn what_cannot_be_done_is_accepted_and_named() {
 }
 
 #[test]
+fn of_what_may_be_there_once_the_first_counts() {
+    let twice = [
+        with("<title/><title>x</title>"),
+        with("<metadata/><metadata><a xmlns='u'/></metadata>"),
+        with("<currentMemory>0</currentMemory><currentMemory>40000</currentMemory>"),
+        devices("<interface><target dev='lab0'/><target dev='lab1' managed='no'/></interface>"),
+        devices("<interface><mtu size='9'/><mtu size='8'/><model/><model type='virtio'/></interface>"),
+        devices("<console><alias name='c'/><alias name='ua-c'/><source path='/p'/><source path='/q'/></console>"),
+        devices(
+            "<disk><source file='/a'/><target dev='ubda'/><backingStore/><backingStore><source file='/b'/></backingStore></disk>",
+        ),
+        devices("<emulator/><emulator>/e</emulator>"),
+        with("").replace("<memory>65536", "<memory><x/>65536"),
+    ];
+    for document in twice {
+        check_round_trip(document.as_bytes());
+    }
+    let def = read(&devices("<emulator>/e</emulator></devices><devices><console/>"));
+    assert_eq!((def.emulator.as_deref(), def.consoles.len()), (Some("/e"), 1));
+}
+
+#[test]
 fn values_that_libvirt_corrects_are_corrected() {
     let current = |text: &str| {
         read(&with(&format!("<currentMemory>{text}</currentMemory>")))

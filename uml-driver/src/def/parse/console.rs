@@ -3,7 +3,7 @@
 use super::super::console::{Console, KINDS, KINDS_WITH_PATH, Log};
 use super::super::order;
 use super::super::rest::Rest;
-use super::{number, own_alias, wrong};
+use super::{number, one, own_alias, wrong};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::Element;
 
@@ -47,13 +47,18 @@ fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
     }
     // The path of an earlier run's pty.
     element.take_attr("tty");
-    let mut source = element.take_child("source");
+    // A udp line has a second <source>, which is kept; a pty has none that says anything.
+    let mut source = if kind == "pty" {
+        one(&mut element, "source")
+    } else {
+        element.take_child("source")
+    };
     if let Some(source) = source.as_mut().filter(|_| kind == "pty") {
         source.take_attr("path");
     }
     let source = source.filter(|source| !source.attributes.is_empty() || !source.children.is_empty());
 
-    let mut target = element.take_child("target").unwrap_or_default();
+    let mut target = one(&mut element, "target").unwrap_or_default();
     let port = match target.take_attr("port") {
         Some(text) => Some(number(&text).ok_or_else(|| {
             wrong(
@@ -63,7 +68,7 @@ fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
         })?),
         None => None,
     };
-    let log = match element.take_child("log") {
+    let log = match one(&mut element, "log") {
         Some(mut log) => {
             let Some(file) = log.take_attr("file").filter(|file| !file.is_empty()) else {
                 return Err(wrong(&log, format!("<log> of <{}> names no file", element.name)));

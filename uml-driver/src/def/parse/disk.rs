@@ -3,7 +3,7 @@
 use super::super::disk::{Backing, Device, Disk, Target, UBD_COUNT};
 use super::super::order;
 use super::super::rest::Rest;
-use super::{known, own_alias, wrong};
+use super::{known, one, one_text, own_alias, wrong};
 use driver_api::error::Result;
 use driver_api::kit::xml::Element;
 
@@ -31,7 +31,7 @@ fn disk(mut element: Element) -> Result<Disk> {
         .find(|known| known.as_str() == device)
         .unwrap_or(Device::Disk);
 
-    let mut target_element = element.take_child("target").unwrap_or_default();
+    let mut target_element = one(&mut element, "target").unwrap_or_default();
     let Some(name) = target_element.take_attr("dev").filter(|name| !name.is_empty()) else {
         return Err(wrong(&element, "<disk> has no <target dev='...'>"));
     };
@@ -44,7 +44,7 @@ fn disk(mut element: Element) -> Result<Disk> {
         Target::Other(name)
     };
 
-    let (source, source_rest) = match element.take_child("source") {
+    let (source, source_rest) = match one(&mut element, "source") {
         Some(mut source) => {
             let path = source.take_attr(path_attribute(&kind)).filter(|path| !path.is_empty());
             (path, Rest::of(source, &[]))
@@ -52,7 +52,7 @@ fn disk(mut element: Element) -> Result<Disk> {
         None => (None, Rest::default()),
     };
     let backing = backing(&mut element);
-    let readonly = element.take_child("readonly").is_some() || device == Device::Cdrom;
+    let readonly = one(&mut element, "readonly").is_some() || device == Device::Cdrom;
     Ok(Disk {
         kind,
         device,
@@ -63,8 +63,8 @@ fn disk(mut element: Element) -> Result<Disk> {
         bus,
         target_rest: Rest::of(target_element, &[]),
         readonly,
-        shareable: element.take_child("shareable").is_some(),
-        serial: element.take_child_text("serial").filter(|serial| !serial.is_empty()),
+        shareable: one(&mut element, "shareable").is_some(),
+        serial: one_text(&mut element, "serial").filter(|serial| !serial.is_empty()),
         alias: own_alias(&mut element),
         rest: Rest::of(element, order::DISK),
     })
@@ -72,7 +72,7 @@ fn disk(mut element: Element) -> Result<Disk> {
 
 /// The first `<backingStore>` that names a source; an empty one only ends a chain, and stays where it is.
 fn backing(disk: &mut Element) -> Option<Backing> {
-    let mut element = disk.take_child("backingStore")?;
+    let mut element = one(disk, "backingStore")?;
     let kind = element.attr("type").unwrap_or("file").to_owned();
     let path = element
         .child("source")
@@ -84,10 +84,8 @@ fn backing(disk: &mut Element) -> Option<Backing> {
         return None;
     };
     element.take_attr("type");
-    element.take_child("source");
-    let format = element
-        .take_child("format")
-        .and_then(|mut format| format.take_attr("type"));
+    one(&mut element, "source");
+    let format = one(&mut element, "format").and_then(|mut format| format.take_attr("type"));
     Some(Backing {
         kind,
         format,

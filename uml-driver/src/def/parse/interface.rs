@@ -3,7 +3,7 @@
 use super::super::interface::{FilterRef, Interface, KINDS, Mac};
 use super::super::order;
 use super::super::rest::Rest;
-use super::{known, number, own_alias, wrong};
+use super::{known, number, one, own_alias, wrong};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::Element;
 
@@ -14,7 +14,7 @@ pub(super) fn all(devices: &mut Element) -> Result<Vec<Interface>> {
 fn interface(mut element: Element) -> Result<Interface> {
     let kind = element.take_attr("type").unwrap_or_else(|| "user".to_owned());
     known(&element, "type", &kind, KINDS.iter().copied())?;
-    let source = element.take_child("source");
+    let source = one(&mut element, "source");
     for (wants, attribute) in [("bridge", "bridge"), ("network", "network"), ("direct", "dev")] {
         let named = source
             .as_ref()
@@ -71,7 +71,7 @@ fn interface(mut element: Element) -> Result<Interface> {
 
 /// Takes `<name attribute='...'/>`; the second value is the element, when it held more than that.
 fn attribute_of(element: &mut Element, name: &str, attribute: &str) -> (Option<String>, Option<Element>) {
-    let Some(mut child) = element.take_child(name) else {
+    let Some(mut child) = one(element, name) else {
         return (None, None);
     };
     let value = child.take_attr(attribute);
@@ -80,7 +80,7 @@ fn attribute_of(element: &mut Element, name: &str, attribute: &str) -> (Option<S
 }
 
 fn mac(element: &mut Element) -> Result<Mac> {
-    let Some(mut child) = element.take_child("mac") else {
+    let Some(mut child) = one(element, "mac") else {
         return Mac::random().map_err(|error| {
             Error::new(Code::SYSTEM_ERROR, Origin::DOMAIN, "cannot make up a MAC address").because(error)
         });
@@ -102,7 +102,7 @@ fn mac(element: &mut Element) -> Result<Mac> {
 }
 
 fn filter(element: &mut Element) -> Result<Option<FilterRef>> {
-    let Some(mut child) = element.take_child("filterref") else {
+    let Some(mut child) = one(element, "filterref") else {
         return Ok(None);
     };
     let Some(filter) = child.take_attr("filter").filter(|name| !name.is_empty()) else {

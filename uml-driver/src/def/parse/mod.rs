@@ -33,27 +33,23 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         // libvirt writes this default into every document; clients compare.
         root = root.with_child(Element::new("clock").with_attr("offset", "utc"));
     }
-    let mut devices = root.take_child("devices").unwrap_or_else(|| Element::new("devices"));
+    let mut devices = devices(&mut root);
     let mut disks = disk::all(&mut devices)?;
     disks.sort_by(|a, b| (a.bus != "uml", &a.target).cmp(&(b.bus != "uml", &b.target)));
     // Fields are read in the order in which they are written here; `rest` takes what the others left.
     Ok(DomainDef {
         uuid: uuid(&mut root)?,
-        name: root
-            .take_child_text("name")
-            .ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
-        title: root.take_child_text("title").filter(|title| !title.is_empty()),
-        description: root.take_child_text("description").filter(|text| !text.is_empty()),
-        metadata: root
-            .take_child("metadata")
-            .filter(|metadata| metadata.elements().next().is_some()),
+        name: one_text(&mut root, "name").ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
+        title: one_text(&mut root, "title").filter(|title| !title.is_empty()),
+        description: one_text(&mut root, "description").filter(|text| !text.is_empty()),
+        metadata: one(&mut root, "metadata").filter(|metadata| metadata.elements().next().is_some()),
         memory: memory(&mut root)?,
-        vcpu: vcpu(root.take_child("vcpu"))?,
+        vcpu: vcpu(one(&mut root, "vcpu"))?,
         os: os(&mut root)?,
         on_poweroff: action(&mut root, "on_poweroff", Action::Destroy)?,
         on_reboot: action(&mut root, "on_reboot", Action::Restart)?,
         on_crash: action(&mut root, "on_crash", Action::Destroy)?,
-        emulator: devices.take_child_text("emulator").filter(|path| !path.is_empty()),
+        emulator: one_text(&mut devices, "emulator").filter(|path| !path.is_empty()),
         disks,
         interfaces: interface::all(&mut devices)?,
         serials: console::serials(&mut devices)?,
@@ -63,8 +59,27 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     })
 }
 
+/// All `<devices>` as one.
+fn devices(root: &mut Element) -> Element {
+    let mut all = root.take_children("devices").into_iter();
+    let mut devices = all.next().unwrap_or_else(|| Element::new("devices"));
+    devices.children.extend(all.flat_map(|more| more.children));
+    devices
+}
+
+/// Takes out what may be there once. libvirt looks at the first of its name; another one, kept and printed back, could
+/// become the first when a first without a meaning is not printed.
+fn one(element: &mut Element, name: &str) -> Option<Element> {
+    element.take_children(name).into_iter().next()
+}
+
+/// The text of [`one`].
+fn one_text(element: &mut Element, name: &str) -> Option<String> {
+    one(element, name).map(|child| child.text())
+}
+
 fn uuid(root: &mut Element) -> Result<Uuid> {
-    let Some(element) = root.take_child("uuid") else {
+    let Some(element) = one(root, "uuid") else {
         return Uuid::random().map_err(|error| {
             Error::new(
                 Code::SYSTEM_ERROR,
@@ -80,11 +95,11 @@ fn uuid(root: &mut Element) -> Result<Uuid> {
 }
 
 fn memory(root: &mut Element) -> Result<Memory> {
-    let Some(mut max) = root.take_child("memory") else {
+    let Some(mut max) = one(root, "memory") else {
         return Err(wrong(root, "<domain> has no <memory>"));
     };
     let max_kib = size(&mut max)?;
-    let current_kib = match root.take_child("currentMemory") {
+    let current_kib = match one(root, "currentMemory") {
         Some(mut current) => size(&mut current)?,
         None => max_kib,
     };
@@ -96,7 +111,7 @@ fn memory(root: &mut Element) -> Result<Memory> {
         } else {
             current_kib.min(max_kib)
         },
-        rest: Rest::of(max, &[]),
+        rest: Rest::attributes_of(max),
     })
 }
 
@@ -141,7 +156,7 @@ fn vcpu(element: Option<Element>) -> Result<Vcpu> {
         max,
         current,
         placement: element.take_attr("placement").unwrap_or_else(|| "static".to_owned()),
-        rest: Rest::of(element, &[]),
+        rest: Rest::attributes_of(element),
     })
 }
 
@@ -152,10 +167,10 @@ fn positive(element: &Element, what: &str, text: &str) -> Result<u32> {
 }
 
 fn os(root: &mut Element) -> Result<Os> {
-    let Some(mut os) = root.take_child("os") else {
+    let Some(mut os) = one(root, "os") else {
         return Err(wrong(root, "<domain> has no <os>"));
     };
-    let Some(mut kind) = os.take_child("type") else {
+    let Some(mut kind) = one(&mut os, "type") else {
         return Err(wrong(&os, "<os> has no <type>"));
     };
     let text = kind.text();
@@ -166,7 +181,7 @@ fn os(root: &mut Element) -> Result<Os> {
         );
         return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
     }
-    let mut text_of = |name: &str| os.take_child_text(name).filter(|text| !text.is_empty());
+    let mut text_of = |name: &str| one_text(&mut os, name).filter(|text| !text.is_empty());
     Ok(Os {
         arch: kind
             .take_attr("arch")
@@ -175,13 +190,13 @@ fn os(root: &mut Element) -> Result<Os> {
         initrd: text_of("initrd"),
         cmdline: text_of("cmdline"),
         root: text_of("root"),
-        type_rest: Rest::of(kind, &[]),
+        type_rest: Rest::attributes_of(kind),
         rest: Rest::of(os, order::OS),
     })
 }
 
 fn action(root: &mut Element, name: &str, default: Action) -> Result<Action> {
-    let Some(element) = root.take_child(name) else {
+    let Some(element) = one(root, name) else {
         return Ok(default);
     };
     let text = element.text();
@@ -197,8 +212,7 @@ fn action(root: &mut Element, name: &str, default: Action) -> Result<Action> {
 
 /// The user's own alias; any other is made up anew at each start.
 fn own_alias(element: &mut Element) -> Option<String> {
-    element
-        .take_child("alias")?
+    one(element, "alias")?
         .take_attr("name")
         .filter(|alias| alias.starts_with("ua-"))
 }
