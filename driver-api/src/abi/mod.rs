@@ -22,3 +22,6 @@ pub mod root;
 pub mod spawn;
 pub mod value;
 pub mod virt;
+
+#[cfg(test)]
+mod tests;
