@@ -7,6 +7,7 @@ use crate::lock::token::Cx;
 use crate::types::domain::DomainBrief;
 use crate::types::filter::{BindingBrief, FilterBrief, PortRequest};
 use crate::types::guest::{ConsoleRef, GuestEvent, GuestId};
+use crate::types::metadata::MetadataChange;
 use crate::types::node::NodeInfo;
 use crate::types::uuid::Uuid;
 use std::path::PathBuf;
@@ -199,6 +200,23 @@ pub trait Console: VirtDriver {
     /// # Errors
     /// 42, 55 when it does not run, 8 when there is no such console.
     fn console(&self, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef>;
+}
+
+/// `virt.metadata/1`: what people and other programs note about a domain.
+pub trait Metadata: VirtDriver {
+    /// Changes one of a domain's notes where `flags` say (`flags::AFFECT_*`): in what runs, in the definition, or both; 0
+    /// means what runs if it runs, else the definition. No event tells of it.
+    ///
+    /// # Errors
+    /// 42, 8 for a note that can not be made, 55 for `AFFECT_LIVE` when it does not run and for `AFFECT_CONFIG` when it has
+    /// no definition, 38 when the change can not be stored.
+    fn set_metadata(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        uuid: Uuid,
+        change: &MetadataChange<'_>,
+        flags: u32,
+    ) -> Result<()>;
 }
 
 /// `nwfilter.define/1`: filter definitions.

@@ -8,7 +8,7 @@ use abi_stable::StableAbi;
 use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::interface::Table;
 use driver_api::abi::root::Root;
-use driver_api::abi::{console, core, event, lock, log, manifest, nwfilter, ports, spawn, virt};
+use driver_api::abi::{console, core, event, lock, log, manifest, metadata, nwfilter, ports, spawn, virt};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -79,6 +79,7 @@ fn all() -> String {
         (core::CoreV1::ID, core::CoreV1::LAYOUT),
         (virt::VirtV1::ID, virt::VirtV1::LAYOUT),
         (console::ConsoleV1::ID, console::ConsoleV1::LAYOUT),
+        (metadata::MetadataV1::ID, metadata::MetadataV1::LAYOUT),
         (nwfilter::FilterV1::ID, nwfilter::FilterV1::LAYOUT),
         (nwfilter::BindingV1::ID, nwfilter::BindingV1::LAYOUT),
         (lock::LockV1::ID, lock::LockV1::LAYOUT),

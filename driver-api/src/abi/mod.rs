@@ -15,6 +15,7 @@ pub mod interface;
 pub mod lock;
 pub mod log;
 pub mod manifest;
+pub mod metadata;
 pub mod node;
 pub mod nwfilter;
 pub mod ports;

@@ -46,6 +46,9 @@ macro_rules! __driver_interface {
     (Console, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::console::table::<$driver>())
     };
+    (Metadata, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::metadata::table::<$driver>())
+    };
     (FilterDriver, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::nwfilter::filters_table::<$driver>())
     };

@@ -179,6 +179,8 @@ pub mod flags {
     pub const SHUTDOWN_AGENT: u32 = 2;
     pub const SHUTDOWN_INITCTL: u32 = 4;
     pub const SHUTDOWN_SIGNAL: u32 = 8;
+    pub const AFFECT_LIVE: u32 = 1;
+    pub const AFFECT_CONFIG: u32 = 2;
     pub const CONSOLE_FORCE: u32 = 1;
     pub const CONSOLE_SAFE: u32 = 2;
 }

@@ -3,5 +3,6 @@
 pub mod domain;
 pub mod filter;
 pub mod guest;
+pub mod metadata;
 pub mod node;
 pub mod uuid;

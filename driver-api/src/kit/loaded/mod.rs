@@ -4,10 +4,12 @@
 //! trait's method of the same name; those with a token take the [`Call`] that the host opened for it.
 
 mod console;
+mod metadata;
 mod nwfilter;
 mod virt;
 
 pub use console::Consoles;
+pub use metadata::Metadata;
 pub use nwfilter::{Bindings, Filters};
 pub use virt::Virt;
 
@@ -15,6 +17,7 @@ use crate::abi::console::ConsoleV1;
 use crate::abi::core::CoreV1;
 use crate::abi::interface::Table;
 use crate::abi::lock::Call;
+use crate::abi::metadata::MetadataV1;
 use crate::abi::nwfilter::{BindingV1, FilterV1};
 use crate::abi::root::{HostRef, Obj, Root};
 use crate::abi::value::{Fault, PANICKED, Pair};
@@ -32,6 +35,7 @@ struct Tables {
     core: &'static CoreV1,
     virt: Option<&'static VirtV1>,
     console: Option<&'static ConsoleV1>,
+    metadata: Option<&'static MetadataV1>,
     filters: Option<&'static FilterV1>,
     bindings: Option<&'static BindingV1>,
 }
@@ -79,6 +83,7 @@ impl Offer {
             core,
             virt: find(root, &mut misfits),
             console: find(root, &mut misfits),
+            metadata: find(root, &mut misfits),
             filters: find(root, &mut misfits),
             bindings: find(root, &mut misfits),
         };
@@ -115,6 +120,7 @@ impl Tables {
         let optional = [
             self.virt.map(|_| VirtV1::ID),
             self.console.map(|_| ConsoleV1::ID),
+            self.metadata.map(|_| MetadataV1::ID),
             self.filters.map(|_| FilterV1::ID),
             self.bindings.map(|_| BindingV1::ID),
         ];
@@ -240,6 +246,13 @@ impl Loaded {
     pub fn console(&self) -> Option<Consoles<'_>> {
         let table = self.tables.console?;
         Some(Consoles { driver: self, table })
+    }
+
+    /// `virt.metadata/1`, if the driver offers it.
+    #[must_use]
+    pub fn metadata(&self) -> Option<Metadata<'_>> {
+        let table = self.tables.metadata?;
+        Some(Metadata { driver: self, table })
     }
 
     /// `nwfilter.define/1`, if the driver offers it.

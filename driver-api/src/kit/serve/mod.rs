@@ -3,6 +3,7 @@
 pub mod console;
 pub mod core;
 pub mod instance;
+pub mod metadata;
 pub mod nwfilter;
 pub mod virt;
 
