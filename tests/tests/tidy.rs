@@ -1,5 +1,7 @@
 //! House rules that no lint knows: first lines, lengths, where `unsafe` may be, which room may know which.
 
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a verdict")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
