@@ -16,6 +16,8 @@ use crate::daemon::{self, Instance};
 use crate::paths::Paths;
 use crate::rpc::codec::domain::{DomainCreateXml, DomainDestroyFlags, DomainRef, DomainShutdownFlags};
 use clap::{Args, Subcommand};
+use driver_api::error::Origin;
+use driver_api::kit::xml::{Limits, parse};
 use driver_api::types::domain::{Lifecycle, detail};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -82,7 +84,7 @@ impl Options {
         let host = host.context(|| "cannot start the host's thread".to_owned())?;
         let target = Target {
             socket: config.paths.socket(),
-            name: None,
+            name: Some(uri_for(&xml)?),
             readonly: false,
         };
         let mut guest = Guest {
@@ -119,6 +121,21 @@ impl Options {
             idle_timeout: None,
         })?)
     }
+}
+
+/// The URI of the driver that the document is for; what is wrong with the rest of it is the driver's to say.
+fn uri_for(xml: &str) -> Result<String, Failure> {
+    let document = parse(xml.as_bytes(), Origin::XML, &Limits::default()).map_err(|e| Failure::Other(e.to_string()))?;
+    let kind = document.attr("type").ok_or_else(|| {
+        let text = "the document's <domain> names no type, so no driver is meant: write <domain type='uml'>";
+        Failure::Other(text.to_owned())
+    })?;
+    let instance = if rustix::process::geteuid().is_root() {
+        "system"
+    } else {
+        "session"
+    };
+    Ok(format!("{kind}:///{instance}"))
 }
 
 /// Guests of root run as another user, who must get through to their own folders but need not read ours.
