@@ -5,7 +5,7 @@ use crate::plugin::Plugin;
 use crate::rpc::codec::connect::{
     ConnectGetCapabilities, ConnectGetHostname, ConnectGetLibVersion, ConnectGetMaxVcpus, ConnectGetType,
     ConnectGetUri, ConnectGetVersion, ConnectIsSecure, ConnectOpen, ConnectRegisterCloseCallback,
-    ConnectUnregisterCloseCallback, OPEN_NO_ALIASES, OPEN_READ_ONLY,
+    ConnectUnregisterCloseCallback,
 };
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
@@ -18,10 +18,6 @@ const PROTOCOL_VERSION: u64 = 9_000_000;
 const FILTERS: &str = "nwfilter";
 
 pub(super) fn open(host: &Dispatch, call: &Call<'_>, args: ConnectOpen) -> Result<()> {
-    if args.flags & !(OPEN_READ_ONLY | OPEN_NO_ALIASES) != 0 {
-        let text = format!("a connection can not be opened with flags {:#x}", args.flags);
-        return Err(Error::new(Code::INVALID_ARG, Origin::REMOTE, text));
-    }
     let (virt, uri) = match args.name.as_deref().filter(|name| !name.is_empty()) {
         Some(uri) => (find(host, uri)?, uri.to_owned()),
         None => probe(host)?,

@@ -4,7 +4,7 @@ use super::client::Client;
 use crate::rpc::codec::Procedure;
 use crate::rpc::codec::connect::{
     AUTH_NONE, AuthList, AuthPolkit, ConnectClose, ConnectIsSecure, ConnectOpen, ConnectRegisterCloseCallback,
-    ConnectSupportsFeature, ConnectUnregisterCloseCallback, OPEN_NO_ALIASES, OPEN_READ_ONLY, feature,
+    ConnectSupportsFeature, ConnectUnregisterCloseCallback, OPEN_FLAGS, feature,
 };
 use crate::rpc::error::{undecodable, unencodable};
 use crate::rpc::header::{Header, OWN_PROGRAM, PROGRAM_VERSION, REMOTE_PROGRAM};
@@ -76,7 +76,7 @@ fn before_open(client: &Client, proc: &'static Proc, payload: &[u8]) -> Result<O
                     "the connection is open already: make another one for another URI",
                 ));
             }
-            if args.flags & !(OPEN_READ_ONLY | OPEN_NO_ALIASES) != 0 {
+            if args.flags & !OPEN_FLAGS != 0 {
                 return Err(Error::new(
                     Code::INVALID_ARG,
                     Origin::RPC,

@@ -5,8 +5,9 @@ use crate::rpc::xdr::List;
 
 /// Flag of [`ConnectOpen`]: the connection shall not change anything.
 pub const OPEN_READ_ONLY: u32 = 1;
-/// Flag of [`ConnectOpen`]: no URI aliases; they are the client library's matter.
-pub const OPEN_NO_ALIASES: u32 = 2;
+/// Every flag of [`ConnectOpen`] that clients send. Besides the first they tell how the client library found this socket
+/// (2: it wanted the user's own host, or no URI aliases; 4: it would have started a host), which is its own matter.
+pub const OPEN_FLAGS: u32 = OPEN_READ_ONLY | 2 | 4;
 
 /// The only way to authenticate that is offered: none, since the socket's permissions decided already.
 pub const AUTH_NONE: i32 = 0;
