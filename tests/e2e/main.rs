@@ -18,7 +18,10 @@ mod crash;
 mod escape;
 mod filters;
 mod lifecycle;
+mod roots;
 mod run;
+mod service;
+mod unprivileged;
 
 fn main() -> ExitCode {
     let rooms = [
@@ -30,7 +33,10 @@ fn main() -> ExitCode {
         escape::CASES,
         filters::CASES,
         lifecycle::CASES,
+        roots::CASES,
         run::CASES,
+        service::CASES,
+        unprivileged::CASES,
     ];
     let cases: Vec<Case> = rooms.concat();
     run_all(&cases)

@@ -46,6 +46,7 @@ pub struct Document {
     script: Option<String>,
     extra: String,
     kernel: String,
+    initrd: PathBuf,
     top: String,
 }
 
@@ -58,6 +59,7 @@ impl Document {
             script: None,
             extra: String::new(),
             kernel: KERNEL.to_owned(),
+            initrd: image().to_owned(),
             top: String::new(),
         }
     }
@@ -90,6 +92,17 @@ impl Document {
         self
     }
 
+    /// Another place of the initrd, which is copied there.
+    ///
+    /// # Panics
+    /// When it can not be copied.
+    #[must_use]
+    pub fn initrd(mut self, path: &Path) -> Self {
+        let _size = std::fs::copy(image(), path).expect("the initrd can be copied");
+        path.clone_into(&mut self.initrd);
+        self
+    }
+
     /// The document as XML text.
     #[must_use]
     pub fn xml(&self) -> String {
@@ -104,7 +117,7 @@ impl Document {
             self.name,
             self.top,
             self.kernel,
-            image().display(),
+            self.initrd.display(),
             self.extra
         )
     }

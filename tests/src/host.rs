@@ -3,7 +3,9 @@
 use crate::process;
 use crate::wait;
 use rustix::process::Signal;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,12 +27,17 @@ pub fn binary() -> PathBuf {
     build_dir().join("lockstep")
 }
 
+/// The ordinary user that a host may be run as: `nobody`, which every system knows.
+pub const USER: u32 = 65534;
+
 /// A private root and the host that serves it.
 #[derive(Debug)]
 pub struct Host {
     root: TempDir,
     child: Option<Child>,
     arguments: Vec<String>,
+    /// The user that the host and its clients run as; the test's own without.
+    user: Option<u32>,
 }
 
 impl Host {
@@ -46,19 +53,73 @@ impl Host {
     /// When it does not come up; its log is shown.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        // A short path: guests' sockets live below it and a socket's path may have 107 bytes.
-        let root = tempfile::Builder::new()
-            .prefix("ls")
-            .tempdir_in("/tmp")
-            .expect("a temporary folder");
-        let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        let mut host = Self {
-            root,
-            child: None,
-            arguments,
-        };
+        let mut host = Self::new("ls");
+        host.arguments = arguments.iter().map(|&a| a.to_owned()).collect();
         host.serve();
         host
+    }
+
+    /// Starts a host in a root whose name begins with `prefix`.
+    #[must_use]
+    pub fn start_in(prefix: &str) -> Self {
+        let mut host = Self::new(prefix);
+        host.serve();
+        host
+    }
+
+    /// Starts a host as the ordinary user [`USER`], who owns its root; its clients are that user too.
+    ///
+    /// # Panics
+    /// When the test does not run as root.
+    #[must_use]
+    pub fn start_as_user() -> Self {
+        let mut host = Self::new("ls");
+        host.user = Some(USER);
+        // The user may not be able to enter the build folder, which may lie in root's home.
+        let programs = host.root().join("bin");
+        fs::create_dir(&programs).expect("a folder");
+        for file in ["lockstep", "libuml_driver.so", "libnwfilter_driver.so"] {
+            let _size = fs::copy(build_dir().join(file), programs.join(file)).expect("the build can be copied");
+        }
+        std::os::unix::fs::chown(host.root(), Some(USER), Some(USER)).expect("root gives files away");
+        host.serve();
+        host
+    }
+
+    fn new(prefix: &str) -> Self {
+        // A short path: guests' sockets live below it and a socket's path may have 107 bytes.
+        let root = tempfile::Builder::new()
+            .prefix(prefix)
+            .tempdir_in("/tmp")
+            .expect("a temporary folder");
+        Self {
+            root,
+            child: None,
+            arguments: Vec::new(),
+            user: None,
+        }
+    }
+
+    /// A program that runs as this host's user, at home in its root.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("HOME", self.root());
+        if let Some(user) = self.user {
+            // Leaves the supplementary groups too.
+            command.uid(user).gid(user).env("XDG_RUNTIME_DIR", self.root());
+            command.current_dir(self.root());
+        }
+        command
+    }
+
+    /// The host's binary.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        match self.user {
+            Some(_) => self.root().join("bin/lockstep"),
+            None => binary(),
+        }
     }
 
     /// Starts the host again on the same root.
@@ -72,7 +133,7 @@ impl Host {
             .append(true)
             .open(self.log_path())
             .expect("the log opens");
-        let mut command = Command::new(binary());
+        let mut command = self.command(self.program());
         command
             .arg("serve")
             .arg("--root")
@@ -115,7 +176,8 @@ impl Host {
     /// The URI that stock clients open.
     #[must_use]
     pub fn uri(&self) -> String {
-        format!("uml+unix:///system?socket={}", self.socket().display())
+        let path = if self.user.is_some() { "session" } else { "system" };
+        format!("uml+unix:///{path}?socket={}", encoded(&self.socket()))
     }
 
     fn log_path(&self) -> PathBuf {
@@ -182,6 +244,18 @@ impl Host {
             .filter(|p| p.command.contains("__supervise"))
             .collect()
     }
+}
+
+/// A path as a URI's query wants it.
+fn encoded(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes
+        .map(|&byte| match plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 impl Drop for Host {

@@ -1,6 +1,6 @@
 //! Stock clients against a host under test: virsh, the Python binding, our own command line.
 
-use crate::host::{self, Host};
+use crate::host::Host;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -61,13 +61,8 @@ impl Host {
     /// A virsh command to be finished by the caller.
     #[must_use]
     pub fn virsh_command(&self) -> Command {
-        let mut command = Command::new("virsh");
-        command
-            .arg("-q")
-            .arg("-c")
-            .arg(self.uri())
-            .env("LC_ALL", "C")
-            .env("HOME", self.root());
+        let mut command = self.command("virsh");
+        command.arg("-q").arg("-c").arg(self.uri()).env("LC_ALL", "C");
         command
     }
 
@@ -77,12 +72,8 @@ impl Host {
     /// When it can not be run.
     #[must_use]
     pub fn lockstep(&self, arguments: &[&str]) -> Answer {
-        let mut command = Command::new(host::binary());
-        command
-            .arg("-c")
-            .arg(self.uri())
-            .args(arguments)
-            .env("HOME", self.root());
+        let mut command = self.command(self.program());
+        command.arg("-c").arg(self.uri()).args(arguments);
         Answer::of(&command.output().expect("lockstep runs"))
     }
 
@@ -92,12 +83,8 @@ impl Host {
     /// When it can not be run.
     #[must_use]
     pub fn python(&self, script: &str) -> Answer {
-        let mut command = Command::new("/usr/bin/python3");
-        command
-            .arg("-c")
-            .arg(script)
-            .env("URI", self.uri())
-            .env("HOME", self.root());
+        let mut command = self.command("/usr/bin/python3");
+        command.arg("-c").arg(script).env("URI", self.uri());
         Answer::of(&command.output().expect("python3 runs"))
     }
 
