@@ -17,6 +17,7 @@ mod console;
 mod crash;
 mod escape;
 mod filters;
+mod hanging;
 mod lifecycle;
 mod roots;
 mod run;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         crash::CASES,
         escape::CASES,
         filters::CASES,
+        hanging::CASES,
         lifecycle::CASES,
         roots::CASES,
         run::CASES,

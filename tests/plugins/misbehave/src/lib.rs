@@ -149,7 +149,18 @@ impl VirtDriver for Misbehave {
         self.act("define")
     }
 
-    fn create(&self, _cx: &mut Cx<'_, Unlocked>, _xml: &str, _flags: u32) -> Result<DomainBrief> {
+    /// A document that holds the word "sleep" keeps the call for a minute; one that holds "hold" keeps every lock there
+    /// is exclusively meanwhile.
+    fn create(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, _flags: u32) -> Result<DomainBrief> {
+        const LONG: Duration = Duration::from_secs(60);
+        if xml.contains("hold") {
+            let mut filters = cx.filters()?;
+            let mut update = filters.update_write()?;
+            let _virt = update.virt_write()?;
+            std::thread::sleep(LONG);
+        } else if xml.contains("sleep") {
+            std::thread::sleep(LONG);
+        }
         self.act("create")
     }
 
