@@ -38,12 +38,21 @@ impl Core {
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
         let mut survivors = Vec::new();
         for started in self.host.survivors(cx)? {
-            let status = statuses.remove(&started.domain);
+            // A domain may have two: the last host died before it had forgotten the one that ended earlier.
+            let its = |status: &Status| status.guest == started.guest;
+            if !statuses.get(&started.domain).is_some_and(its) {
+                // Nobody was told of it: the last host ended between its start and its first answer.
+                self.dismiss(cx, &started);
+                continue;
+            }
+            let Some(status) = statuses.remove(&started.domain) else {
+                continue;
+            };
             match self.claim(cx, &started, status) {
-                Ok(Some(survivor)) => survivors.push(survivor),
-                Ok(None) => self.dismiss(cx, &started),
+                Ok(survivor) => survivors.push(survivor),
                 Err(error) => {
                     tracing::warn!(uuid = %started.domain, guest = started.guest, %error, "a guest can not be taken over");
+                    self.store.remove_status(started.domain);
                     self.dismiss(cx, &started);
                 }
             }
@@ -70,23 +79,19 @@ impl Core {
         Ok(())
     }
 
-    /// Finds the place of a guest that is still there. `None` for one that nobody was told of: the last host ended
-    /// between its start and its first answer.
-    fn claim(&self, cx: &mut Cx<'_, Unlocked>, started: &Started, status: Option<Status>) -> Result<Option<Survivor>> {
-        let Some(status) = status.filter(|status| status.guest == started.guest) else {
-            return Ok(None);
-        };
+    /// Finds the place of a guest that is still there.
+    fn claim(&self, cx: &mut Cx<'_, Unlocked>, started: &Started, status: Status) -> Result<Survivor> {
         let def = Arc::new(DomainDef::from_xml(status.xml.as_bytes())?);
         if def.uuid != started.domain {
             return Err(fault(Code::INTERNAL, "its status document tells of another domain"));
         }
         let entry = self.reserve(cx, def.uuid, &def.name)?;
-        Ok(Some(Survivor {
+        Ok(Survivor {
             entry,
             started: started.clone(),
             status,
             def,
-        }))
+        })
     }
 
     /// Ends a guest that belongs to nobody.
@@ -100,7 +105,6 @@ impl Core {
         if let Err(error) = self.host.forget(cx, guest) {
             tracing::warn!(guest = guest.0, %error, "the guest's run folder is left");
         }
-        self.store.remove_status(started.domain);
     }
 
     fn adopt_all(&self, cx: &mut Cx<'_, Unlocked>, survivors: Vec<Survivor>) {
@@ -116,6 +120,7 @@ impl Core {
             match answer {
                 Ok(Err(Failure::Stranger(pid))) => {
                     tracing::error!(dom = %survivor.entry.name, pid, "another process answers for the guest");
+                    self.store.remove_status(survivor.entry.uuid);
                     self.dismiss(cx, &survivor.started);
                     continue;
                 }

@@ -1,10 +1,11 @@
 //! Coming up after every kind of death of the last host.
 
+use crate::state::status::Status;
 use crate::testing::Lab;
 use crate::testing::guests::Boots;
 use driver_api::driver::{Driver, VirtDriver};
 use driver_api::types::domain::{Reason, State, flags};
-use driver_api::types::guest::Exit;
+use driver_api::types::guest::{Exit, GuestSpec};
 use driver_api::types::uuid::Uuid;
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,33 @@ fn guest_that_nobody_was_told_of_is_ended() {
     up(&mut lab);
     assert!(lab.host.known().is_empty());
     assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().state, State::Shutoff);
+}
+
+#[test]
+fn run_folder_of_an_earlier_guest_does_not_cost_the_running_one() {
+    let mut lab = lab_with_a_guest();
+    lab.cx(|cx| {
+        // The last host was killed after the domain's second start and before it had forgotten the first guest.
+        let spec = GuestSpec {
+            domain: uuid(A),
+            ..GuestSpec::default()
+        };
+        crate::link::HostLink::spawn(&lab.host, cx, &spec).unwrap();
+    });
+    let path = lab.root.path().join(format!("run/status/{A}.status"));
+    let mut status = Status::from_text(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    status.guest = 2;
+    std::fs::write(&path, status.to_text()).unwrap();
+    lab.host.deafen();
+    lab.host.end(1, Exit::default());
+    up(&mut lab);
+    assert_eq!(lab.host.known(), [2]);
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().state, State::Running);
+    assert_eq!(
+        lab.core().store.statuses().unwrap().len(),
+        1,
+        "the next host would lose it"
+    );
 }
 
 #[test]
