@@ -14,6 +14,10 @@ pub type Sink = dyn Fn(&str, GuestId, GuestEvent) + Send + Sync;
 /// Threads that call the sink; so many guests can have slow drivers before others wait.
 const WORKERS: usize = 8;
 
+/// Notifications of one guest that wait for a slow driver. A guest can send them at will; what does not fit is left out
+/// here and comes, as far as the supervisor keeps it, with the exit.
+const WAITING: usize = 256;
+
 /// One call of the sink, and what to do after it.
 pub(super) struct Job {
     pub(super) driver: String,
@@ -65,7 +69,12 @@ impl Delivery {
 
     pub(super) fn push(&self, guest: GuestId, job: Job) {
         let mut queues = self.inner.0.lock();
-        queues.waiting.entry(guest).or_default().push_back(job);
+        let waiting = queues.waiting.entry(guest).or_default();
+        if waiting.len() >= WAITING && matches!(job.event, GuestEvent::Notified(_)) {
+            tracing::debug!(guest = guest.0, "a notification is left out: too many wait");
+            return;
+        }
+        waiting.push_back(job);
         if !queues.busy.contains(&guest) && !queues.ready.contains(&guest) {
             queues.ready.push_back(guest);
         }
@@ -130,7 +139,38 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driver_api::types::guest::Exit;
     use std::sync::mpsc;
+
+    #[test]
+    fn a_flood_is_bounded_and_the_exit_comes_nevertheless() {
+        let (open, gate) = mpsc::channel::<()>();
+        let (tell, heard) = mpsc::channel();
+        let (gate, tell) = (Mutex::new(gate), Mutex::new(tell));
+        let delivery = Delivery::new(Arc::new(move |_: &str, _, event| {
+            // Closed by the test when the flood is over.
+            let _ = gate.lock().recv();
+            tell.lock().send(event).unwrap();
+        }));
+        let push = |event| {
+            let job = Job {
+                driver: "d".to_owned(),
+                event,
+                done: None,
+            };
+            delivery.push(GuestId(1), job);
+        };
+        for _ in 0..10 * WAITING {
+            push(GuestEvent::Notified(vec![0; 512]));
+        }
+        push(GuestEvent::Exited(Exit::default()));
+        drop(open);
+        let last = GuestEvent::Exited(Exit::default());
+        let noise = heard.iter().take_while(|event| *event != last).count();
+        // One may be with the sink already.
+        assert!((WAITING..=WAITING + 1).contains(&noise), "{noise}");
+        delivery.stop();
+    }
 
     #[test]
     fn a_slow_guest_keeps_its_order_and_holds_up_no_other() {

@@ -7,8 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How many events of a guest that nobody knows yet are kept; a real one sends one or two before it is known.
-const UNCLAIMED: usize = 64;
+/// How many events of a guest wait for whoever boots it; a real one sends one or two until it is up, and what more it
+/// sends (its userland can, as many as it likes) is left out. Its exit never is.
+const WAITING: usize = 64;
 
 /// Somebody waits for a guest to boot.
 #[derive(Default, Debug)]
@@ -76,8 +77,11 @@ impl Boot {
 
     fn push(&self, event: GuestEvent) {
         let mut state = self.state.lock();
-        state.exited |= matches!(event, GuestEvent::Exited(_));
-        state.events.push_back(event);
+        let last = matches!(event, GuestEvent::Exited(_));
+        state.exited |= last;
+        if state.events.len() < WAITING || last {
+            state.events.push_back(event);
+        }
         drop(state);
         self.changed.notify_all();
     }
@@ -108,7 +112,7 @@ impl Mailbox {
         let last = matches!(event, GuestEvent::Exited(_));
         match routes.entry(guest).or_insert_with(|| Route::Unclaimed(Vec::new())) {
             Route::Unclaimed(events) => {
-                if events.len() < UNCLAIMED || last {
+                if events.len() < WAITING || last {
                     events.push(event);
                 }
                 None
@@ -266,17 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn unclaimed_events_are_bounded_but_an_exit_is_always_kept() {
-        let (mailbox, boot) = (Mailbox::default(), Arc::new(Boot::default()));
-        for _ in 0..1000 {
-            mailbox.deliver(GUEST, said("noise"));
+    fn waiting_events_are_bounded_but_an_exit_is_always_kept() {
+        for claimed in [false, true] {
+            let (mailbox, boot) = (Mailbox::default(), Arc::new(Boot::default()));
+            if claimed {
+                mailbox.claim(GUEST, &boot);
+            }
+            for _ in 0..1000 {
+                mailbox.deliver(GUEST, said("noise"));
+            }
+            mailbox.deliver(GUEST, exited());
+            mailbox.claim(GUEST, &boot);
+            let mut heard = 1;
+            while boot.wait(soon()) != Wake::Event(exited()) {
+                heard += 1;
+            }
+            assert_eq!(heard, WAITING + 1);
         }
-        mailbox.deliver(GUEST, exited());
-        mailbox.claim(GUEST, &boot);
-        let mut heard = 1;
-        while boot.wait(soon()) != Wake::Event(exited()) {
-            heard += 1;
-        }
-        assert_eq!(heard, UNCLAIMED + 1);
     }
 }
