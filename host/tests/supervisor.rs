@@ -95,6 +95,24 @@ fn damaged_folders_are_set_aside_and_the_host_starts() {
     host.open();
     assert_eq!(host.guests().survivors("d").unwrap(), []);
     assert!(guests.join("5.damaged/order.json").exists() && guests.join("6.damaged").exists());
+    // Another of the same number, should the counter be lost too.
+    host.close();
+    std::fs::create_dir(guests.join("5")).unwrap();
+    std::fs::write(guests.join("5/order.json"), "{").unwrap();
+    host.open();
+    assert_eq!(host.guests().survivors("d").unwrap(), []);
+}
+
+#[test]
+fn folder_in_which_nothing_was_ordered_yet_or_any_more_is_removed() {
+    let mut host = Host::new();
+    host.close();
+    let guests = host.root.path().join("run/guests");
+    std::fs::create_dir_all(guests.join("5/guest")).unwrap();
+    std::fs::write(guests.join("5/.order.json.77"), "{\"id\":").unwrap();
+    host.open();
+    assert_eq!(host.guests().survivors("d").unwrap(), []);
+    assert!(!guests.join("5").exists() && !guests.join("5.damaged").exists());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::cgroup::Group;
 use super::control::{Request, line};
 use super::delivery::{Delivery, Sink};
 use super::numbers::Numbers;
-use super::order::CONTROL;
+use super::order::{CONTROL, ORDER};
 use super::table::{Entry, Shared, State, Table, adopt, find, started};
 use super::watch::{self, Watch};
 use super::{launch, peer, process, survey};
@@ -271,8 +271,8 @@ impl Guests {
     /// # Errors
     /// 55 while it still runs, 38 when there is no such guest or its folder can not be removed.
     pub fn forget(&self, guest: GuestId) -> Result<()> {
-        let mut table = self.shared.table.lock();
-        match table.entries.get(&guest).map(|entry| &entry.state) {
+        // One that is gone stays gone, so the lock, for which every other guest's driver waits, need not be held.
+        match self.shared.table.lock().entries.get(&guest).map(|entry| &entry.state) {
             None => return Err(unknown(guest)),
             Some(State::Alive { .. }) => {
                 let message = format!("guest process '{}' still runs; kill it first", guest.0);
@@ -281,9 +281,15 @@ impl Guests {
             Some(State::Gone(_)) => {}
         }
         let dir = self.dir(guest);
-        std::fs::remove_dir_all(&dir)
+        // The order first: a folder without one is what a host that dies in between leaves to the next one to remove.
+        let gone = |removed: io::Result<()>| match removed {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        };
+        gone(std::fs::remove_file(dir.join(ORDER)))
+            .and_then(|()| gone(std::fs::remove_dir_all(&dir)))
             .map_err(|e| system(format!("cannot remove the run folder '{}'", dir.display())).because(e))?;
-        table.entries.remove(&guest);
+        self.shared.table.lock().entries.remove(&guest);
         Ok(())
     }
 

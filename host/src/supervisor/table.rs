@@ -4,7 +4,7 @@ use super::control::{Request, line};
 use super::delivery::{Delivery, Job};
 use super::guests::Options;
 use super::numbers::Numbers;
-use super::order::{Ended, GUEST_DIR, Note, Order, Running};
+use super::order::{Ended, GUEST_DIR, Note, ORDER, Order, Running};
 use super::survey::{self, Found, Now};
 use super::watch::Watch;
 use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
@@ -153,12 +153,25 @@ pub(super) fn find(run: &Path, boot_id: &str) -> io::Result<BTreeMap<GuestId, Fo
             continue;
         };
         let dir = folder.path();
+        // The last host died before it had ordered anything in it, or while it removed it.
+        if !dir.join(ORDER).exists() {
+            if let Err(e) = std::fs::remove_dir_all(&dir) {
+                tracing::warn!(path = %dir.display(), error = %e, "a guest's unused run folder stays");
+            }
+            continue;
+        }
         match survey::survey(&dir, boot_id) {
             Ok(found) => drop(guests.insert(GuestId(id), found)),
             Err(e) => {
                 let aside = run.join(format!("{id}.damaged"));
-                tracing::warn!(path = %dir.display(), aside = %aside.display(), error = %e, "a guest's run folder is damaged and was set aside");
-                std::fs::rename(&dir, &aside)?;
+                match std::fs::rename(&dir, &aside) {
+                    Ok(()) => {
+                        tracing::warn!(path = %dir.display(), aside = %aside.display(), error = %e, "a guest's run folder is damaged and was set aside");
+                    }
+                    Err(cause) => {
+                        tracing::error!(path = %dir.display(), error = %e, %cause, "a guest's run folder is damaged and can not be set aside");
+                    }
+                }
             }
         }
     }
