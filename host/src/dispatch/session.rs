@@ -14,6 +14,9 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Event registrations of one client; each costs memory and a frame for every event.
+const REGISTRATIONS: usize = 1024;
+
 /// One event registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Registration {
@@ -102,6 +105,10 @@ impl Session {
         };
         if !handled && self.registrations.contains(&registration) {
             let text = format!("event {event} is registered already");
+            return Err(Error::new(Code::OPERATION_FAILED, Origin::REMOTE, text));
+        }
+        if self.registrations.len() >= REGISTRATIONS {
+            let text = format!("there are {REGISTRATIONS} event callbacks already, as many as one client may have");
             return Err(Error::new(Code::OPERATION_FAILED, Origin::REMOTE, text));
         }
         self.next_callback += 1;
