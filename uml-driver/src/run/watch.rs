@@ -7,7 +7,7 @@ use crate::def::{DomainDef, os};
 use crate::mconsole::packet::{Notification, notification};
 use crate::state::machine::{Phase, Step};
 use crate::state::record::Record;
-use crate::state::status::Intent;
+use crate::state::status::{Intent, Status};
 use crate::state::table::Entry;
 use driver_api::error::{Code, Result};
 use driver_api::lock::level::Unlocked;
@@ -150,7 +150,8 @@ impl Core {
                 after.panic = None;
                 after.may_stop = false;
                 after.crashes = crashes;
-                self.store.remove_status(entry.uuid);
+                after.reason = reason;
+                self.promise_restart(entry, &record, reason);
                 self.begin_boot(entry.uuid);
                 entry.publish(&mut domain, Some(after));
                 Ok(Next::Again(events, reason))
@@ -165,6 +166,20 @@ impl Core {
                 entry.publish(&mut domain, rested(&record, phase, reason));
                 Ok(Next::Rest(events))
             }
+        }
+    }
+
+    /// Leaves word of a restart for a next host, should this one not live to finish it.
+    pub(crate) fn promise_restart(&self, entry: &Entry, ended: &Record, reason: Reason) {
+        let Some(status) = ended.status() else { return };
+        let status = Status {
+            phase: Phase::Restarting,
+            reason,
+            ..status
+        };
+        if let Err(error) = self.store.save_status(entry.uuid, &status) {
+            tracing::warn!(dom = %entry.name, %error, "a next host would not go on with this restart");
+            self.store.remove_status(entry.uuid);
         }
     }
 
@@ -183,7 +198,7 @@ impl Core {
         }
     }
 
-    fn restart_later(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
+    pub(crate) fn restart_later(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
         let (core, own) = (Arc::clone(self), Arc::clone(entry));
         // Not on this thread: the new guest's notifications may come on it.
         let restart = move || {

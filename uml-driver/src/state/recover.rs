@@ -29,7 +29,7 @@ struct Survivor {
 
 impl Core {
     /// Loads every definition and takes over every guest that is to be kept.
-    pub(crate) fn bring_up(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+    pub(crate) fn bring_up(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
         for found in self.store.definitions()? {
             if let Err(error) = self.load_definition(cx, &found.path, &found.text) {
                 self.store.set_aside(&found.path, &error);
@@ -38,14 +38,11 @@ impl Core {
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
         let mut survivors = Vec::new();
         for started in self.host.survivors(cx)? {
-            // A domain may have two: the last host died before it had forgotten the one that ended earlier.
-            let its = |status: &Status| status.guest == started.guest;
-            if !statuses.get(&started.domain).is_some_and(its) {
-                // Nobody was told of it: the last host ended between its start and its first answer.
-                self.dismiss(cx, &started);
-                continue;
-            }
-            let Some(status) = statuses.remove(&started.domain) else {
+            // A domain may have a second guest that is no more than a left-over: of a start or a restart that the last
+            // host did not finish, or of an end that it did not clean up.
+            let own = |status: &Status| status.guest == started.guest && status.phase != Phase::Restarting;
+            let Some(status) = statuses.get(&started.domain).filter(|status| own(status)) else {
+                self.disown(cx, &started);
                 continue;
             };
             match self.claim(cx, &started, status) {
@@ -56,10 +53,16 @@ impl Core {
                     self.dismiss(cx, &started);
                 }
             }
+            statuses.remove(&started.domain);
         }
         self.adopt_all(cx, survivors);
         for (uuid, status) in statuses {
-            self.mourn(cx, uuid, &status);
+            if status.phase != Phase::Restarting {
+                self.mourn(cx, uuid, &status);
+            } else if let Err(error) = self.go_on_restarting(cx, uuid, &status) {
+                tracing::warn!(%uuid, %error, "a guest that was being restarted is lost");
+                self.mourn(cx, uuid, &status);
+            }
         }
         Ok(())
     }
@@ -80,18 +83,41 @@ impl Core {
     }
 
     /// Finds the place of a guest that is still there.
-    fn claim(&self, cx: &mut Cx<'_, Unlocked>, started: &Started, status: Status) -> Result<Survivor> {
-        let def = Arc::new(DomainDef::from_xml(status.xml.as_bytes())?);
-        if def.uuid != started.domain {
-            return Err(fault(Code::INTERNAL, "its status document tells of another domain"));
-        }
-        let entry = self.reserve(cx, def.uuid, &def.name)?;
+    fn claim(&self, cx: &mut Cx<'_, Unlocked>, started: &Started, status: &Status) -> Result<Survivor> {
+        let (entry, def) = self.place_of(cx, started.domain, status)?;
         Ok(Survivor {
             entry,
             started: started.clone(),
-            status,
+            status: status.clone(),
             def,
         })
+    }
+
+    /// The place of the domain that a status document tells of, and what it runs with.
+    fn place_of(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) -> Result<(Arc<Entry>, Arc<DomainDef>)> {
+        let def = Arc::new(DomainDef::from_xml(status.xml.as_bytes())?);
+        if def.uuid != uuid {
+            return Err(fault(Code::INTERNAL, "its status document tells of another domain"));
+        }
+        Ok((self.reserve(cx, def.uuid, &def.name)?, def))
+    }
+
+    /// Ends a guest of which no status document tells, and says so where its domain is defined.
+    fn disown(&self, cx: &mut Cx<'_, Unlocked>, started: &Started) {
+        self.dismiss(cx, started);
+        let Ok(entry) = self.table.entry(started.domain) else {
+            return;
+        };
+        let noted = seize(cx, entry.uuid).map(|mut domain| {
+            if let Some(record) = entry.load().filter(|record| record.phase == Phase::Off) {
+                let mut record = Record::clone(&record);
+                record.reason = Reason::SHUTOFF_DAEMON;
+                entry.publish(&mut domain, Some(record));
+            }
+        });
+        if let Err(error) = noted {
+            tracing::warn!(dom = %entry.name, %error, "why the domain is off could not be noted");
+        }
     }
 
     /// Ends a guest that belongs to nobody.
@@ -142,25 +168,34 @@ impl Core {
         self.id_is_taken(survivor.status.id);
         {
             let mut domain = seize(cx, entry.uuid)?;
-            let mut record = match entry.load() {
-                Some(record) => Record::clone(&record),
-                None => Record::idle(Arc::clone(&survivor.def), None),
-            };
-            record.updated = record.next.as_ref().is_some_and(|next| **next != *survivor.def);
-            record.current = Arc::clone(&survivor.def);
+            let mut record = inherited(entry, &survivor.def, &survivor.status);
             record.phase = match survivor.status.phase {
                 Phase::Paused => Phase::Paused,
                 _ => Phase::Running,
             };
-            record.reason = survivor.status.reason;
             record.intent = survivor.status.intent;
-            record.id = survivor.status.id;
             record.run = Some(survivor.run());
             entry.publish(&mut domain, Some(record));
         }
         tracing::info!(dom = %entry.name, id = survivor.status.id, guest = guest.0, "a guest was taken over");
         self.mailbox.settle(guest, entry.uuid, None);
         self.host.watch(cx, guest)
+    }
+
+    /// Starts a guest again that had ended to be restarted when the last host died.
+    fn go_on_restarting(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) -> Result<()> {
+        let (entry, def) = self.place_of(cx, uuid, status)?;
+        self.id_is_taken(status.id);
+        {
+            let mut domain = seize(cx, uuid)?;
+            let mut record = inherited(&entry, &def, status);
+            record.phase = Phase::Restarting;
+            self.begin_boot(uuid);
+            entry.publish(&mut domain, Some(record));
+        }
+        tracing::info!(dom = %entry.name, id = status.id, "a restart that was interrupted goes on");
+        self.restart_later(cx, &entry, status.reason);
+        Ok(())
     }
 
     /// Deals with a guest that was running and of which nothing is left to tell how it ended.
@@ -185,6 +220,19 @@ impl Core {
             }
         }
     }
+}
+
+/// What a domain's record and the status document of its guest say together.
+fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
+    let mut record = match entry.load() {
+        Some(record) => Record::clone(&record),
+        None => Record::idle(Arc::clone(def), None),
+    };
+    record.updated = record.next.as_ref().is_some_and(|next| **next != **def);
+    record.current = Arc::clone(def);
+    record.reason = status.reason;
+    record.id = status.id;
+    record
 }
 
 impl Survivor {

@@ -1,5 +1,8 @@
 //! Coming up after every kind of death of the last host.
 
+use crate::driver::Uml;
+use crate::state::machine::Phase;
+use crate::state::record::Record;
 use crate::state::status::Status;
 use crate::testing::Lab;
 use crate::testing::guests::Boots;
@@ -7,6 +10,7 @@ use driver_api::driver::{Driver, VirtDriver};
 use driver_api::types::domain::{Reason, State, flags};
 use driver_api::types::guest::{Exit, GuestSpec};
 use driver_api::types::uuid::Uuid;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const A: &str = "11111111-1111-1111-1111-111111111111";
@@ -31,6 +35,39 @@ fn lab_with_a_guest() -> Lab {
 fn up(lab: &mut Lab) {
     lab.reopen();
     lab.cx(|cx| lab.uml.bring_up(cx)).unwrap();
+}
+
+fn until(lab: &Lab, wanted: impl Fn(&Record) -> bool) {
+    let entry = lab.core().table.entry(uuid(A)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    assert!(
+        entry.wait_until(deadline, |r| r.is_some_and(&wanted)),
+        "{:?}",
+        entry.load()
+    );
+}
+
+/// Waits until this guest has been started.
+fn until_alive(lab: &Lab, guest: u64) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !lab.host.alive().contains(&guest) {
+        assert!(Instant::now() < deadline, "{:?}", lab.host.alive());
+        std::thread::yield_now();
+    }
+}
+
+/// A dead host has no threads: what one of them still waits for is given up, when the test has seen all.
+fn bury(dead: &Uml) {
+    dead.0.cancel_boot(uuid(A));
+    assert!(dead.0.workers.join(Duration::from_secs(20)));
+}
+
+fn restarts() -> Exit {
+    Exit {
+        code: Some(0),
+        console_tail: "reboot: Restarting system".to_owned(),
+        ..Exit::default()
+    }
 }
 
 #[test]
@@ -185,4 +222,92 @@ fn autostart_starts_what_is_idle_and_goes_on_after_a_failure() {
             .iter()
             .all(|brief| brief.state == State::Running && brief.autostart)
     );
+}
+
+#[test]
+fn death_during_a_boot_leaves_the_domain_off_and_no_process() {
+    let mut lab = Lab::new();
+    let xml = lab.xml("vm", A, "");
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    *lab.host.boots.lock() = Boots::Never;
+    let dead = lab.uml.clone();
+    let (doomed, host) = (dead.clone(), Arc::clone(&lab.host));
+    let start = std::thread::spawn(move || host.locks.session(|cx| doomed.start(cx, uuid(A), 0).map(drop)));
+    until_alive(&lab, 1);
+    up(&mut lab);
+    assert!(lab.host.known().is_empty(), "{:?}", lab.host.known());
+    let brief = lab.uml.by_uuid(uuid(A)).unwrap();
+    assert_eq!(
+        (brief.state, brief.reason, brief.id),
+        (State::Shutoff, Reason::SHUTOFF_DAEMON, None)
+    );
+    // Nobody was told that it had started, so nobody is told that it stopped.
+    assert_eq!(lab.events(), ["defined/0 id=-1"]);
+    bury(&dead);
+    start.join().unwrap().unwrap_err();
+    *lab.host.boots.lock() = Boots::Well;
+    assert_eq!(lab.cx(|cx| lab.uml.start(cx, uuid(A), 0)).unwrap().id, Some(2));
+}
+
+#[test]
+fn death_while_a_restarted_guest_boots_does_not_cost_the_guest() {
+    let mut lab = lab_with_a_guest();
+    *lab.host.boots.lock() = Boots::Never;
+    lab.host.end(1, restarts());
+    until_alive(&lab, 2);
+    let dead = lab.uml.clone();
+    *lab.host.boots.lock() = Boots::Well;
+    up(&mut lab);
+    let brief = lab.uml.by_uuid(uuid(A)).unwrap();
+    assert_eq!((brief.state, brief.id), (State::Running, Some(1)));
+    until(&lab, |r| r.phase == Phase::Running);
+    assert!(lab.core().workers.join(Duration::from_secs(20)));
+    assert_eq!(lab.host.alive(), [3]);
+    assert_eq!(lab.host.known(), [3]);
+    assert_eq!(lab.events(), ["reboot id=1"]);
+    assert_eq!(lab.core().store.statuses().unwrap()[0].1.guest, 3);
+    bury(&dead);
+}
+
+#[test]
+fn death_between_an_end_and_the_restart_does_not_cost_the_guest() {
+    for transient in [false, true] {
+        let mut lab = lab_with_a_guest();
+        if transient {
+            lab.cx(|cx| lab.uml.undefine(cx, uuid(A), 0)).unwrap();
+        }
+        let dead = lab.uml.clone();
+        lab.reopen();
+        let ended = dead.0.table.entry(uuid(A)).unwrap().load().unwrap();
+        dead.0
+            .promise_restart(&dead.0.table.entry(uuid(A)).unwrap(), &ended, Reason::RUNNING_CRASHED);
+        lab.host.deafen();
+        lab.host.end(1, restarts());
+        lab.events();
+        up(&mut lab);
+        until(&lab, |r| r.phase == Phase::Running);
+        assert!(lab.core().workers.join(Duration::from_secs(20)));
+        let brief = lab.uml.by_uuid(uuid(A)).unwrap();
+        assert_eq!((brief.id, brief.persistent), (Some(1), !transient));
+        assert_eq!(brief.reason, Reason::RUNNING_CRASHED);
+        assert_eq!(lab.host.known(), [2]);
+    }
+}
+
+#[test]
+fn restart_that_fails_under_the_next_host_ends_the_domain_with_its_event() {
+    let mut lab = lab_with_a_guest();
+    let dead = lab.uml.clone();
+    let entry = dead.0.table.entry(uuid(A)).unwrap();
+    dead.0
+        .promise_restart(&entry, &entry.load().unwrap(), Reason::RUNNING_BOOTED);
+    lab.host.deafen();
+    lab.host.end(1, restarts());
+    *lab.host.boots.lock() = Boots::Dies;
+    up(&mut lab);
+    until(&lab, |r| r.phase == Phase::Off);
+    assert!(lab.core().workers.join(Duration::from_secs(20)));
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().reason, Reason::SHUTOFF_FAILED);
+    assert_eq!(lab.events(), ["stopped/5 id=-1"]);
+    assert!(lab.host.known().is_empty() && lab.core().store.statuses().unwrap().is_empty());
 }
