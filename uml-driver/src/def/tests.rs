@@ -282,6 +282,8 @@ fn what_cannot_be_done_is_accepted_and_named() {
         ("<vcpu>2</vcpu>", "2 processors (a UML kernel has one)"),
         ("<vcpu current='1'>2</vcpu>", ""),
         ("<memtune/>", "<memtune>"),
+        ("<seclabel type='none'/>", ""),
+        ("<seclabel type='dynamic' model='apparmor'/>", "<seclabel>"),
         ("<cpu mode='host-model'/><features><acpi/></features><foo/>", ""),
         ("<on_poweroff>preserve</on_poweroff>", "<on_poweroff> 'preserve'"),
         ("<devices><hostdev/></devices>", "<hostdev>"),
@@ -326,6 +328,11 @@ fn what_cannot_be_done_is_accepted_and_named() {
     for (inside, expected) in cases {
         assert_eq!(read(&with(inside)).unsupported().join("|"), expected, "{inside}");
     }
+    let foreign = read(&with("").replace("x86_64", "riscv64")).unsupported().join("|");
+    assert!(
+        foreign.starts_with("architecture 'riscv64' (this machine's is '"),
+        "{foreign}"
+    );
 }
 
 #[test]

@@ -32,8 +32,17 @@ pub(super) fn list(def: &DomainDef) -> Vec<String> {
     if def.vcpu.current > 1 {
         found.push(format!("{} processors (a UML kernel has one)", def.vcpu.current));
     }
+    if def.os.arch != std::env::consts::ARCH {
+        let machine = std::env::consts::ARCH;
+        found.push(format!(
+            "architecture '{}' (this machine's is '{machine}')",
+            def.os.arch
+        ));
+    }
     for element in &def.rest.elements {
-        if DOMAIN.contains(&element.name.as_str()) || element.name.ends_with(":commandline") {
+        // `none` promises nothing; any other label is a confinement that would not be there.
+        let label = element.name == "seclabel" && element.attr("type") != Some("none");
+        if label || DOMAIN.contains(&element.name.as_str()) || element.name.ends_with(":commandline") {
             found.push(format!("<{}>", element.name));
         }
     }
