@@ -1,6 +1,7 @@
 //! `Core`: what every verb works on: the host, the table, the store, and the threads of the driver.
 
 use crate::link::HostLink;
+use crate::options::Options;
 use crate::probe::Prober;
 use crate::run::mailbox::{Boot, Mailbox};
 use crate::state::record::Record;
@@ -28,6 +29,7 @@ pub struct Core {
     pub(crate) mailbox: Mailbox,
     pub(crate) workers: Workers,
     pub(crate) prober: Prober,
+    pub(crate) options: Options,
     /// Who waits for which domain's guest to boot.
     boots: Mutex<HashMap<Uuid, Arc<Boot>>>,
     last_id: Mutex<i32>,
@@ -64,8 +66,9 @@ impl Core {
     /// A driver without domains.
     ///
     /// # Errors
-    /// 38 when its folders can not be made.
+    /// 67 for an option that is none, 38 when its folders can not be made.
     pub fn new(host: Box<dyn HostLink>, config: &Config) -> Result<Self> {
+        let options = Options::from_pairs(&config.options)?;
         let store = Store::open(&config.conf_dir, &config.run_dir)?;
         Ok(Self {
             host,
@@ -75,6 +78,7 @@ impl Core {
             mailbox: Mailbox::default(),
             workers: Workers::default(),
             prober: Prober::new(config.privileged),
+            options,
             boots: Mutex::default(),
         })
     }

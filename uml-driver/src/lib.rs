@@ -19,6 +19,7 @@ pub mod driver;
 pub mod link;
 pub mod mconsole;
 mod node;
+mod options;
 pub mod plan;
 pub mod probe;
 pub mod run;

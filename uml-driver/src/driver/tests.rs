@@ -11,6 +11,8 @@ use driver_api::types::guest::Exit;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+mod refusals;
+
 const A: &str = "11111111-1111-1111-1111-111111111111";
 const B: &str = "22222222-2222-2222-2222-222222222222";
 
@@ -143,6 +145,7 @@ fn guest_that_dies_at_boot_fails_the_start_with_its_last_words() {
     for (boots, words) in [
         (Boots::Dies, "cannot mount root"),
         (Boots::Panics, "no init"),
+        (Boots::Elsewhere, "another console socket"),
         (Boots::Refused, "no process today"),
     ] {
         let lab = Lab::new();
@@ -162,6 +165,37 @@ fn guest_that_dies_at_boot_fails_the_start_with_its_last_words() {
         lab.start(A).unwrap();
         assert!(lab.host.locks.is_idle());
     }
+}
+
+#[test]
+fn guest_that_does_not_answer_in_time_fails_the_start_with_its_last_words() {
+    let lab = Lab::with_options(&[("start_timeout", "1")]);
+    lab.define("vm", A).unwrap();
+    *lab.host.boots.lock() = Boots::Never;
+    let error = lab.start(A).unwrap_err();
+    assert_eq!(error.code(), Code::OPERATION_TIMEOUT);
+    for words in ["within 1 s", "'start_timeout'", "the last words"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(lab.brief().reason, Reason::SHUTOFF_FAILED);
+    assert!(lab.host.known().is_empty());
+}
+
+#[test]
+fn failure_under_way_of_an_undefined_domain_leaves_no_ghost() {
+    let lab = Lab::new();
+    lab.define("vm", A).unwrap();
+    *lab.host.boots.lock() = Boots::Never;
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| lab.start(A));
+        lab.until(|r| r.phase == Phase::Starting);
+        lab.cx(|cx| lab.uml.undefine(cx, uuid(A), 0)).unwrap();
+        lab.destroy(A).unwrap();
+        start.join().unwrap().unwrap_err();
+    });
+    assert!(lab.uml.list().is_empty());
+    *lab.host.boots.lock() = Boots::Well;
+    lab.define("vm", B).unwrap();
 }
 
 #[test]
@@ -307,21 +341,6 @@ fn killed_guest_is_crashed_with_one_stopped_event() {
 }
 
 #[test]
-fn names_and_uuids_belong_to_one_domain_each() {
-    let lab = Lab::new();
-    lab.define("vm", A).unwrap();
-    assert_eq!(code(lab.define("other", A)), 9);
-    assert_eq!(code(lab.define("vm", B)), 9);
-    lab.define("vm", A).unwrap();
-    assert_eq!(lab.events(), ["defined/0 id=-1", "defined/1 id=-1"]);
-    lab.cx(|cx| lab.uml.undefine(cx, uuid(A), flags::UNDEFINE_NVRAM))
-        .unwrap();
-    lab.define("vm", B).unwrap();
-    assert_eq!(lab.uml.list().len(), 1);
-    assert_eq!(code(lab.cx(|cx| lab.uml.undefine(cx, uuid(A), 0))), 42);
-}
-
-#[test]
 fn redefinition_of_a_running_domain_counts_from_its_next_start() {
     let lab = Lab::running("");
     let xml = lab.xml("vm", A, "<title>new</title>");
@@ -332,23 +351,6 @@ fn redefinition_of_a_running_domain_counts_from_its_next_start() {
     lab.destroy(A).unwrap();
     assert!(!lab.brief().updated);
     assert!(lab.uml.dump_xml(uuid(A), 0).unwrap().contains("new"));
-}
-
-#[test]
-fn definition_that_cannot_be_stored_changes_nothing() {
-    let lab = Lab::running("");
-    for name in [".new-vm.xml", ".new-two.xml"] {
-        std::fs::create_dir(lab.conf().join(name)).unwrap();
-    }
-    let xml = lab.xml("vm", A, "<title>new</title>");
-    assert_eq!(code(lab.cx(|cx| lab.uml.define(cx, &xml, 0))), 38);
-    assert_eq!(lab.brief().state, State::Running);
-    assert!(!lab.uml.dump_xml(uuid(A), flags::XML_INACTIVE).unwrap().contains("new"));
-    assert_eq!(code(lab.define("two", B)), 38);
-    assert_eq!(lab.uml.list().len(), 1);
-    assert!(lab.events().is_empty());
-    std::fs::remove_dir(lab.conf().join(".new-two.xml")).unwrap();
-    lab.define("two", B).unwrap();
 }
 
 #[test]
@@ -381,32 +383,6 @@ fn undefined_running_domain_becomes_transient_and_defined_transient_one_stays() 
 }
 
 #[test]
-fn unknown_flags_are_refused_and_unsupported_ones_named() {
-    let lab = Lab::running("");
-    let a = uuid(A);
-    lab.cx(|cx| {
-        let uml = &lab.uml;
-        assert_eq!(code(uml.define(cx, "<domain/>", 2)), 8);
-        assert_eq!(code(uml.create(cx, "<domain/>", flags::START_FORCE_BOOT)), 8);
-        assert_eq!(code(uml.start(cx, a, 32)), 8);
-        assert_eq!(code(uml.start(cx, a, flags::START_AUTODESTROY)), 67);
-        assert_eq!(
-            code(uml.start(cx, a, flags::START_BYPASS_CACHE | flags::START_FORCE_BOOT)),
-            55
-        );
-        assert_eq!(code(uml.undefine(cx, a, 64)), 8);
-        assert_eq!(code(uml.destroy(cx, a, 2)), 8);
-        assert_eq!(code(uml.shutdown(cx, a, 64)), 8);
-        let error = uml.reboot(cx, a, flags::SHUTDOWN_AGENT).unwrap_err();
-        assert_eq!(error.code(), Code::ARGUMENT_UNSUPPORTED);
-        assert!(error.to_string().contains("agent"), "{error}");
-        uml.shutdown(cx, a, flags::SHUTDOWN_AGENT | flags::SHUTDOWN_ACPI)
-            .unwrap();
-    });
-    assert_eq!(code(lab.uml.dump_xml(a, 16)), 8);
-}
-
-#[test]
 fn console_is_found_by_alias_or_first_and_only_of_a_running_domain() {
     let lab = Lab::running("");
     let first = lab.uml.console(uuid(A), None).unwrap();
@@ -415,15 +391,15 @@ fn console_is_found_by_alias_or_first_and_only_of_a_running_domain() {
     assert_eq!(code(lab.uml.console(uuid(A), Some("console9"))), 8);
     lab.destroy(A).unwrap();
     assert_eq!(code(lab.uml.console(uuid(A), None)), 55);
+    let lines = "<serial type='pty'/><serial type='null'/><serial type='pty'><alias name='ua-log'/></serial>";
+    let xml = lab.xml("vm", A, "").replace("<console type='pty'/>", lines);
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    lab.start(A).unwrap();
+    // Without a console the first serial line is meant; one that leads nowhere is none.
+    for (alias, index) in [(None, 0), (Some("serial0"), 0), (Some("ua-log"), 1)] {
+        assert_eq!(lab.uml.console(uuid(A), alias).unwrap().index, index, "{alias:?}");
+    }
+    assert_eq!(code(lab.uml.console(uuid(A), Some("serial1"))), 8);
+    lab.destroy(A).unwrap();
     assert_eq!(code(lab.uml.console(uuid(B), None)), 42);
-}
-
-#[test]
-fn kernel_that_is_missing_or_none_fails_the_start_before_anything_is_done() {
-    let lab = Lab::new();
-    lab.define("vm", A).unwrap();
-    std::fs::remove_file(lab.root.path().join("kernel")).unwrap();
-    assert_eq!(code(lab.start(A)), 38);
-    assert_eq!(lab.events(), ["defined/0 id=-1"]);
-    assert_eq!(lab.brief().reason, Reason::UNKNOWN);
 }

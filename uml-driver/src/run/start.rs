@@ -20,8 +20,6 @@ use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a guest may take until its kernel answers; a busybox guest needs 0.1 to 2 s, fifty at once half a minute.
-const BOOT_DEADLINE: Duration = Duration::from_secs(60);
 /// How long the first answer may take: the machine may be busy with other boots.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How much of its console a failed start shows, in bytes.
@@ -154,7 +152,8 @@ impl Core {
     }
 
     fn until_notified(&self, guest: GuestId, prepared: &Prepared, boot: &Boot) -> Result<()> {
-        let deadline = Instant::now() + BOOT_DEADLINE;
+        let patience = self.options.start_timeout;
+        let deadline = Instant::now() + patience;
         loop {
             match boot.wait(deadline) {
                 Wake::Event(GuestEvent::Notified(datagram)) => match notification(&datagram) {
@@ -178,7 +177,10 @@ impl Core {
                 }
                 Wake::Cancelled => return Err(cancelled()),
                 Wake::TimedOut => {
-                    let what = format!("the guest did not answer within {} s", BOOT_DEADLINE.as_secs());
+                    let what = format!(
+                        "the guest did not answer within {} s, the driver's option 'start_timeout'",
+                        patience.as_secs()
+                    );
                     return Err(last_words(Code::OPERATION_TIMEOUT, &what, &self.tail(guest)));
                 }
             }

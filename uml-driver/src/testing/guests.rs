@@ -30,6 +30,8 @@ pub(crate) enum Boots {
     Dies,
     /// It panics at once.
     Panics,
+    /// Its kernel chose another console socket than it was told.
+    Elsewhere,
     /// The host can not even start it.
     Refused,
 }
@@ -245,6 +247,7 @@ impl HostLink for Arc<FakeHost> {
                     ..Exit::default()
                 },
             ),
+            (None, Boots::Elsewhere) => host.tell(guest.0, notification(0, "/run/guest/x7Yq2z/mconsole")),
             (None, Boots::Panics) => host.panic(guest.0, "no init"),
             (None, Boots::Never | Boots::Refused) => {}
         };

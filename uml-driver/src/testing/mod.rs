@@ -20,24 +20,38 @@ pub(crate) struct Lab {
     pub(crate) root: TempDir,
     pub(crate) host: Arc<FakeHost>,
     pub(crate) uml: Uml,
+    options: Vec<(String, String)>,
 }
 
 impl Lab {
     pub(crate) fn new() -> Self {
+        Self::with_options(&[])
+    }
+
+    pub(crate) fn with_options(options: &[(&str, &str)]) -> Self {
+        let options = options
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let options: Vec<(String, String)> = options.collect();
         let root = tempfile::tempdir().unwrap();
         let kernel = root.path().join("kernel");
         let script = "#!/bin/sh\ncase $1 in --version) echo 6.1.9;; *) echo CONFIG_UML=y;; esac\n";
         std::fs::write(&kernel, script).unwrap();
         std::fs::set_permissions(&kernel, std::fs::Permissions::from_mode(0o755)).unwrap();
         let host = FakeHost::new(root.path());
-        let uml = open(&root, &host);
-        Self { root, host, uml }
+        let uml = open(&root, &host, &options);
+        Self {
+            root,
+            host,
+            uml,
+            options,
+        }
     }
 
     /// The same root and guests under a new driver, as after the death of the host.
     pub(crate) fn reopen(&mut self) {
         self.host.deafen();
-        self.uml = open(&self.root, &self.host);
+        self.uml = open(&self.root, &self.host, &self.options);
     }
 
     pub(crate) fn conf(&self) -> PathBuf {
@@ -68,14 +82,14 @@ impl Lab {
     }
 }
 
-fn open(root: &TempDir, host: &Arc<FakeHost>) -> Uml {
+fn open(root: &TempDir, host: &Arc<FakeHost>, options: &[(String, String)]) -> Uml {
     let config = Config {
         conf_dir: root.path().join("conf"),
         state_dir: root.path().join("state"),
         run_dir: root.path().join("run"),
         log_dir: root.path().join("log"),
         privileged: false,
-        options: Vec::new(),
+        options: options.to_vec(),
     };
     let uml = Uml(Arc::new(Core::new(Box::new(Arc::clone(host)), &config).unwrap()));
     host.serve(&uml);
