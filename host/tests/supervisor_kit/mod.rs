@@ -20,10 +20,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Ends the test early, saying why, where it can not run.
+/// Ends the test early, saying why, where it can not run; fails it where the runner has seen to every need.
 macro_rules! need {
     ($condition:expr, $why:expr) => {
         if !$condition {
+            assert!(
+                std::env::var_os("LOCKSTEP_NO_SKIP").is_none(),
+                "not to be skipped: {}",
+                $why
+            );
             eprintln!("skipped: {}", $why);
             return;
         }
