@@ -17,19 +17,21 @@ mod own;
 mod session;
 
 use crate::event::{Events, Subscription};
+use crate::limited_event;
 use crate::lock::Locks;
 use crate::logging::Logging;
 use crate::paths::Paths;
 use crate::plugin::{Plugin, Plugins};
 use crate::rpc::codec::{self, Procedure};
 use crate::rpc::procs::Class;
-use crate::server::{Answer, Call, Client, Service};
+use crate::server::{Answer, Call, Client, Peer, Service};
 use crate::supervisor::Guests;
 use driver_api::error::Result;
 use driver_api::types::uuid::Uuid;
 use session::Sessions;
 use std::ops::Deref;
 use std::sync::Arc;
+use tracing::Level;
 
 /// The rooms that answering a call may need.
 #[derive(Debug)]
@@ -97,18 +99,12 @@ impl Service for Dispatch {
     fn call(&self, call: &Call<'_>) -> Result<Answer> {
         let answer = answer(self, call);
         if call.proc.class != Class::Read {
-            let peer = call.client.peer();
+            let (client, serial, proc) = (call.client.id(), call.serial, call.proc.name);
+            let Peer { pid, uid, gid } = call.client.peer();
             match &answer {
-                Ok(_) => tracing::info!(
-                    client = call.client.id(),
-                    uid = peer.uid,
-                    pid = peer.pid,
-                    proc = call.proc.name,
-                    "done"
-                ),
-                Err(error) => tracing::info!(
-                    client = call.client.id(), uid = peer.uid, pid = peer.pid, proc = call.proc.name, %error, "refused"
-                ),
+                Ok(_) => tracing::info!(client, serial, proc, pid, uid, gid, "changed"),
+                // What changed nothing may be asked for as often as one likes.
+                Err(error) => limited_event!(Level::INFO, client, serial, proc, pid, uid, gid, %error, "refused"),
             }
         }
         answer

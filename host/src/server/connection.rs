@@ -11,11 +11,12 @@ use super::source::Source;
 use super::streams::Streams;
 use super::wire::{self, Incoming};
 use super::workers::Workers;
+use crate::limited_event;
 use crate::rpc::codec::connect::OPEN_READ_ONLY;
 use crate::rpc::error::RemoteError;
 use crate::rpc::frame;
 use crate::rpc::header::{Header, KEEPALIVE_PING, KEEPALIVE_PONG, KEEPALIVE_PROGRAM, Kind, Status};
-use crate::rpc::procs::{Class, Proc};
+use crate::rpc::procs::Proc;
 use crate::rpc::xdr;
 use driver_api::error::{Code, Error, Origin, Result};
 use parking_lot::Mutex;
@@ -27,6 +28,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tracing::Level;
 
 /// Calls that are read ahead of the running ones, so that pings behind them are seen.
 const READ_AHEAD: usize = 16;
@@ -130,10 +132,34 @@ impl Connection {
         let (client, peer) = (self.client.id(), self.client.peer());
         match end {
             End::HungUp | End::Closed | End::Drain(_) => tracing::debug!(client, "client gone"),
-            End::Broken(error) => tracing::warn!(client, pid = peer.pid, uid = peer.uid, %error, "client dropped"),
-            End::Slow => tracing::warn!(client, pid = peer.pid, "client dropped: it does not read its events"),
-            End::Silent => tracing::warn!(client, pid = peer.pid, "client dropped: it does not answer pings"),
-            End::NeverOpened => tracing::warn!(client, pid = peer.pid, "client dropped: it opens no connection"),
+            // A client can bring these about as often as it likes.
+            End::Broken(error) => {
+                limited_event!(Level::WARN, client, pid = peer.pid, uid = peer.uid, %error, "client dropped");
+            }
+            End::Slow => {
+                limited_event!(
+                    Level::WARN,
+                    client,
+                    pid = peer.pid,
+                    "client dropped: it does not read its events"
+                );
+            }
+            End::Silent => {
+                limited_event!(
+                    Level::WARN,
+                    client,
+                    pid = peer.pid,
+                    "client dropped: it does not answer pings"
+                );
+            }
+            End::NeverOpened => {
+                limited_event!(
+                    Level::WARN,
+                    client,
+                    pid = peer.pid,
+                    "client dropped: it opens no connection"
+                );
+            }
         }
     }
 
@@ -247,12 +273,8 @@ impl Connection {
 
     /// Runs a call on this worker thread; a panic of the service is the call's error and nobody else's.
     fn run(&self, proc: &'static Proc, serial: u32, payload: &[u8]) -> Result<Answer> {
-        let (client, peer) = (self.client.id(), self.client.peer());
+        let client = self.client.id();
         let _span = tracing::debug_span!("call", client, proc = proc.name, serial).entered();
-        if proc.class != Class::Read {
-            let (pid, uid, gid) = (peer.pid, peer.uid, peer.gid);
-            tracing::info!(client, proc = proc.name, serial, pid, uid, gid, "change asked for");
-        }
         let call = Call {
             client: &self.client,
             proc,
