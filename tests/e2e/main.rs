@@ -19,6 +19,7 @@ mod escape;
 mod filters;
 mod hanging;
 mod lifecycle;
+mod metadata;
 mod roots;
 mod run;
 mod service;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         filters::CASES,
         hanging::CASES,
         lifecycle::CASES,
+        metadata::CASES,
         roots::CASES,
         run::CASES,
         service::CASES,

@@ -6,7 +6,7 @@ use crate::plan::find_console;
 use crate::run::start::Wish;
 use crate::state::status::Intent;
 use crate::{capabilities, node};
-use driver_api::driver::{Config, Console, Driver, DriverInfo, VirtDriver};
+use driver_api::driver::{Config, Console, Driver, DriverInfo, Metadata, VirtDriver};
 use driver_api::error::{Code, Result};
 use driver_api::host::Host;
 use driver_api::lock::level::{Unlocked, Update};
@@ -14,6 +14,7 @@ use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainBrief, flags};
 use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
+use driver_api::types::metadata::MetadataChange;
 use driver_api::types::node::NodeInfo;
 use driver_api::types::uuid::Uuid;
 use std::sync::Arc;
@@ -225,6 +226,19 @@ impl Console for Uml {
             guest: run.guest,
             index,
         })
+    }
+}
+
+impl Metadata for Uml {
+    fn set_metadata(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        uuid: Uuid,
+        change: &MetadataChange<'_>,
+        given: u32,
+    ) -> Result<()> {
+        known_flags(given, flags::AFFECT_LIVE | flags::AFFECT_CONFIG)?;
+        self.0.set_metadata(cx, uuid, change, given)
     }
 }
 

@@ -29,4 +29,4 @@ mod sys;
 mod testing;
 mod workers;
 
-driver_api::export_driver!(driver::Uml: VirtDriver + Console);
+driver_api::export_driver!(driver::Uml: VirtDriver + Console + Metadata);

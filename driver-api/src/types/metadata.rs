@@ -36,7 +36,9 @@ impl<'a> MetadataChange<'a> {
             0 => Ok(Self::Description(value)),
             1 => Ok(Self::Title(value)),
             2 => {
-                let uri = uri.ok_or_else(|| senseless("a metadata element needs the URI of its XML namespace"))?;
+                let uri = uri
+                    .filter(|uri| !uri.is_empty())
+                    .ok_or_else(|| senseless("a metadata element needs the URI of its XML namespace"))?;
                 let prefix = |value| match key {
                     Some(key) => Ok((value, key)),
                     None => Err(senseless(format!(
@@ -93,6 +95,7 @@ mod tests {
             (0, Some("x"), Some("k"), None),
             (1, None, None, Some("urn:x")),
             (2, Some("<a/>"), Some("k"), None),
+            (2, None, None, Some("")),
             (2, Some("<a/>"), None, Some("urn:x")),
             (3, None, None, None),
         ] {

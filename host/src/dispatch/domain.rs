@@ -4,15 +4,14 @@ use super::Dispatch;
 use crate::rpc::codec::domain::{
     ConnectListAllDomains, ConnectListDefinedDomains, ConnectListDomains, ConnectNumOfDefinedDomains,
     ConnectNumOfDomains, ControlInfo, DomainGetAutostart, DomainGetControlInfo, DomainGetInfo, DomainGetMaxMemory,
-    DomainGetMaxVcpus, DomainGetMessages, DomainGetMetadata, DomainGetOsType, DomainGetState, DomainGetVcpusFlags,
-    DomainGetXmlDesc, DomainHasManagedSaveImage, DomainInfo, DomainIsActive, DomainIsPersistent, DomainIsUpdated,
-    DomainLookupById, DomainLookupByName, DomainLookupByUuid, DomainRef, DomainSnapshotNum, DomainState,
+    DomainGetMaxVcpus, DomainGetMessages, DomainGetOsType, DomainGetState, DomainGetVcpusFlags, DomainGetXmlDesc,
+    DomainHasManagedSaveImage, DomainInfo, DomainIsActive, DomainIsPersistent, DomainIsUpdated, DomainLookupById,
+    DomainLookupByName, DomainLookupByUuid, DomainRef, DomainSnapshotNum, DomainState,
 };
 use crate::rpc::codec::{Listing, Names};
 use crate::rpc::xdr::List;
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::{Element, Limits, parse};
 use driver_api::types::domain::{DomainBrief, State, flags};
 
 /// `virConnectListAllDomainsFlags`, in pairs of which one or none narrows the list.
@@ -278,53 +277,6 @@ pub(super) fn snapshots(host: &Dispatch, call: &Call<'_>, args: DomainSnapshotNu
 pub(super) fn messages(host: &Dispatch, call: &Call<'_>, args: DomainGetMessages) -> Result<List<String, 2048>> {
     find(host, call, &args.dom)?;
     Ok(List(Vec::new()))
-}
-
-/// Title, description and metadata elements are parts of the document.
-pub(super) fn metadata(host: &Dispatch, call: &Call<'_>, args: DomainGetMetadata) -> Result<String> {
-    const LIVE: u32 = 1;
-    const CONFIG: u32 = 2;
-    if args.flags & !(LIVE | CONFIG) != 0 {
-        return Err(unknown_flags("a domain's metadata", args.flags & !(LIVE | CONFIG)));
-    }
-    let domain = find(host, call, &args.dom)?;
-    if args.flags & LIVE != 0 && domain.id.is_none() {
-        let text = format!("domain '{}' is not running: it has no live metadata", domain.name);
-        return Err(Error::new(Code::OPERATION_INVALID, Origin::DOMAIN, text));
-    }
-    let which = if args.flags & CONFIG != 0 {
-        flags::XML_INACTIVE
-    } else {
-        0
-    };
-    let xml = host.read(call, "dump_xml", |virt| virt.dump_xml(domain.uuid, which))?;
-    let document = parse(xml.as_bytes(), Origin::DOMAIN, &Limits::default())?;
-    let found = match args.kind {
-        0 => document.child("description").map(Element::text),
-        1 => document.child("title").map(Element::text),
-        2 => document
-            .child("metadata")
-            .and_then(|metadata| element_of(metadata, args.uri.as_deref())),
-        other => {
-            let text = format!("there is no metadata of kind {other}");
-            return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, text));
-        }
-    };
-    found.ok_or_else(|| {
-        let text = format!("domain '{}' has no such metadata", domain.name);
-        Error::new(Code::NO_DOMAIN_METADATA, Origin::DOMAIN, text)
-    })
-}
-
-/// The element of the namespace that the client asks for, as text.
-fn element_of(metadata: &Element, uri: Option<&str>) -> Option<String> {
-    let named = |element: &&Element| {
-        element
-            .attributes
-            .iter()
-            .any(|a| a.name.starts_with("xmlns") && Some(a.value.as_str()) == uri)
-    };
-    metadata.elements().find(named).map(ToString::to_string)
 }
 
 #[cfg(test)]

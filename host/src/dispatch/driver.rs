@@ -7,6 +7,7 @@ use driver_api::abi;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::loaded::{Bindings, Filters, Virt};
 use driver_api::types::guest::ConsoleRef;
+use driver_api::types::metadata::MetadataChange;
 use driver_api::types::uuid::Uuid;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 type Token = abi::lock::Call;
 
 fn lacks(plugin: &Plugin, what: &str) -> Error {
-    let text = format!("the driver '{}' does not offer {what}", plugin.name());
+    let text = format!("not supported: the driver '{}' does not offer {what}", plugin.name());
     Error::new(Code::NO_SUPPORT, Origin::NONE, text)
 }
 
@@ -68,6 +69,21 @@ impl Dispatch {
         plugin.read("console", |driver| {
             let consoles = driver.console().ok_or_else(|| lacks(&plugin, "consoles"))?;
             consoles.console(uuid, alias)
+        })
+    }
+
+    /// Has the client's driver change one of a domain's notes.
+    pub(super) fn set_metadata(
+        &self,
+        call: &Call<'_>,
+        uuid: Uuid,
+        change: &MetadataChange<'_>,
+        flags: u32,
+    ) -> Result<()> {
+        let plugin = self.plugin(call)?;
+        plugin.call("set_metadata", &context(call), |driver, token| {
+            let metadata = driver.metadata().ok_or_else(|| lacks(&plugin, "changes of metadata"))?;
+            metadata.set_metadata(token, uuid, change, flags)
         })
     }
 

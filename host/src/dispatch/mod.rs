@@ -12,6 +12,7 @@ mod empty;
 mod event;
 mod filter;
 mod life;
+mod metadata;
 mod node;
 mod own;
 mod session;
@@ -150,14 +151,14 @@ served! {
         DomainGetAutostart => autostart, DomainGetMaxMemory => max_memory, DomainGetMaxVcpus => max_vcpus,
         DomainGetVcpusFlags => vcpus, DomainGetOsType => os_type, DomainIsActive => is_active,
         DomainIsPersistent => is_persistent, DomainIsUpdated => is_updated,
-        DomainHasManagedSaveImage => has_managed_save, DomainSnapshotNum => snapshots, DomainGetMessages => messages,
-        DomainGetMetadata => metadata;
+        DomainHasManagedSaveImage => has_managed_save, DomainSnapshotNum => snapshots, DomainGetMessages => messages;
     domain / life:
         DomainDefineXml => define, DomainDefineXmlFlags => define_flags, DomainCreateXml => create_xml,
         DomainCreate => create, DomainCreateWithFlags => create_flags, DomainUndefine => undefine,
         DomainUndefineFlags => undefine_flags, DomainShutdown => shutdown, DomainShutdownFlags => shutdown_flags,
         DomainReboot => reboot, DomainDestroy => destroy, DomainDestroyFlags => destroy_flags,
         DomainSuspend => suspend, DomainResume => resume, DomainSetAutostart => set_autostart;
+    domain / metadata: DomainGetMetadata => get, DomainSetMetadata => set;
     empty / empty:
         ConnectNumOfDefinedNetworks => defined_networks, ConnectNumOfNetworks => networks,
         ConnectNumOfStoragePools => pools, ConnectNumOfDefinedStoragePools => defined_pools,

@@ -9,6 +9,7 @@ mod format;
 pub mod interface;
 pub mod live;
 pub mod memory;
+mod metadata;
 mod order;
 pub mod os;
 mod parse;

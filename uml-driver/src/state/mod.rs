@@ -21,6 +21,7 @@
 pub mod atomic;
 pub mod define;
 pub mod machine;
+pub mod metadata;
 pub mod record;
 pub mod recover;
 pub mod status;

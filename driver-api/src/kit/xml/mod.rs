@@ -4,6 +4,7 @@
 //! [`Element::take_attr`]). What remains in the end is what nobody understood: keep it and print it back, or refuse it
 //! by name and position ([`Element::refuse_rest`]).
 
+mod namespace;
 mod near;
 mod parse;
 mod text;

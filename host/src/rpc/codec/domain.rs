@@ -108,6 +108,9 @@ procedures! {
     231 DomainUndefineFlags { dom: DomainRef, flags: u32 } -> ();
     234 DomainDestroyFlags { dom: DomainRef, flags: u32 } -> ();
     258 DomainShutdownFlags { dom: DomainRef, flags: u32 } -> ();
+    264 DomainSetMetadata {
+        dom: DomainRef, kind: i32, value: Option<String>, key: Option<String>, uri: Option<String>, flags: u32
+    } -> ();
     265 DomainGetMetadata { dom: DomainRef, kind: i32, uri: Option<String>, flags: u32 } -> String;
     273 ConnectListAllDomains { need_results: i32, flags: u32 } -> Listing<DomainRef>;
     344 ConnectGetAllDomainStats {

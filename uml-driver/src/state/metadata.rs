@@ -1,0 +1,69 @@
+//! Changing a domain's notes: in what runs, in the definition, or in both.
+
+use super::record::Record;
+use crate::core::{Core, refused, seize};
+use driver_api::error::Result;
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::flags::{AFFECT_CONFIG, AFFECT_LIVE};
+use driver_api::types::metadata::MetadataChange;
+use driver_api::types::uuid::Uuid;
+use std::sync::Arc;
+
+impl Core {
+    /// Changes one note where the flags say; 0 means what runs if it runs, else the definition.
+    pub(crate) fn set_metadata(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        uuid: Uuid,
+        change: &MetadataChange<'_>,
+        given: u32,
+    ) -> Result<()> {
+        let entry = self.table.entry(uuid)?;
+        let mut domain = seize(cx, uuid)?;
+        let record = entry.record()?;
+        let active = record.phase.is_active();
+        let given = match (given, active) {
+            (0, true) => AFFECT_LIVE,
+            (0, false) => AFFECT_CONFIG,
+            _ => given,
+        };
+        let (live, config) = (given & AFFECT_LIVE != 0, given & AFFECT_CONFIG != 0);
+        if live && !active {
+            return Err(refused(&entry, "is not running and has no live metadata to change"));
+        }
+        if config && record.next.is_none() {
+            return Err(refused(&entry, "is transient and has no definition to change"));
+        }
+        let stored = record.next.as_ref().filter(|_| config);
+        let next = stored.map(|def| def.with_metadata(change)).transpose()?.map(Arc::new);
+        let current = match &next {
+            _ if live => Some(Arc::new(record.current.with_metadata(change)?)),
+            // What does not run, or is only about to, shows its definition.
+            Some(next) if !active && record.next.as_ref() == Some(&record.current) => Some(Arc::clone(next)),
+            _ => None,
+        };
+        let mut after = Record::clone(&record);
+        if let Some(next) = next {
+            self.store.save_definition(&entry.name, &next.to_xml(None))?;
+            after.next = Some(next);
+        }
+        let mut only_stored = after.clone();
+        only_stored.updated = only_stored.differs();
+        after.current = current.unwrap_or(after.current);
+        after.updated = after.differs();
+        // What is on the disk already is shown, whatever becomes of the status document.
+        let published = self.publish(&entry, &mut domain, after);
+        published.inspect_err(|_| entry.publish(&mut domain, Some(only_stored)))
+    }
+}
+
+impl Record {
+    /// Whether its next start would run something else than it has now.
+    fn differs(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| *next != self.current)
+    }
+}
+
+#[cfg(test)]
+mod tests;
