@@ -20,6 +20,7 @@ mod filters;
 mod hanging;
 mod lifecycle;
 mod metadata;
+mod museum;
 mod roots;
 mod run;
 mod service;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         hanging::CASES,
         lifecycle::CASES,
         metadata::CASES,
+        museum::CASES,
         roots::CASES,
         run::CASES,
         service::CASES,

@@ -38,6 +38,7 @@ pub struct Host {
     arguments: Vec<String>,
     /// The user that the host and its clients run as; the test's own without.
     user: Option<u32>,
+    program: PathBuf,
 }
 
 impl Host {
@@ -55,6 +56,16 @@ impl Host {
     pub fn start_with(arguments: &[&str]) -> Self {
         let mut host = Self::new("ls");
         host.arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        host.serve();
+        host
+    }
+
+    /// Starts another build's host, with the drivers of a folder before those beside it.
+    #[must_use]
+    pub fn start_other(program: &Path, drivers: &Path) -> Self {
+        let mut host = Self::new("ls");
+        program.clone_into(&mut host.program);
+        host.arguments = vec!["--plugin-dir".to_owned(), drivers.to_string_lossy().into_owned()];
         host.serve();
         host
     }
@@ -81,6 +92,7 @@ impl Host {
         for file in ["lockstep", "libuml_driver.so", "libnwfilter_driver.so"] {
             let _size = fs::copy(build_dir().join(file), programs.join(file)).expect("the build can be copied");
         }
+        host.program = programs.join("lockstep");
         std::os::unix::fs::chown(host.root(), Some(USER), Some(USER)).expect("root gives files away");
         host.serve();
         host
@@ -97,6 +109,7 @@ impl Host {
             child: None,
             arguments: Vec::new(),
             user: None,
+            program: binary(),
         }
     }
 
@@ -115,11 +128,8 @@ impl Host {
 
     /// The host's binary.
     #[must_use]
-    pub fn program(&self) -> PathBuf {
-        match self.user {
-            Some(_) => self.root().join("bin/lockstep"),
-            None => binary(),
-        }
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Starts the host again on the same root.

@@ -1,6 +1,7 @@
 //! What a case needs of the machine, and how its absence is told.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// Something that not every machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Need {
     PythonLibvirt,
     /// `virt-install`, from `virtinst`.
     VirtInstall,
+    /// The commits that `tests/museum/releases.txt` names.
+    History,
 }
 
 impl Need {
@@ -27,6 +30,7 @@ impl Need {
             Self::Virsh => on_path("virsh"),
             Self::PythonLibvirt => Path::new("/usr/lib/python3/dist-packages/libvirt.py").exists(),
             Self::VirtInstall => on_path("virt-install"),
+            Self::History => has_history(),
         };
         (!met).then_some(match self {
             Self::Root => "not root",
@@ -34,8 +38,15 @@ impl Need {
             Self::Virsh => "no virsh",
             Self::PythonLibvirt => "no python3-libvirt",
             Self::VirtInstall => "no virt-install",
+            Self::History => "no history",
         })
     }
+}
+
+fn has_history() -> bool {
+    let museum = crate::guest::repository().join("tools/museum");
+    let checked = Command::new(museum).arg("--check").stderr(Stdio::null()).status();
+    checked.is_ok_and(|status| status.success())
 }
 
 fn on_path(program: &str) -> bool {
