@@ -20,6 +20,16 @@ pub(crate) const CASES: &[Case] = &[
         needs: &[Root, Uml, Virsh],
         run: meanwhile,
     },
+    Case {
+        name: "host_killed_while_a_guest_reboots_goes_on_with_the_reboot",
+        needs: &[Root, Uml, Virsh],
+        run: rebooting,
+    },
+    Case {
+        name: "host_killed_during_a_boot_leaves_the_domain_off_and_no_process",
+        needs: &[Root, Uml, Virsh],
+        run: booting,
+    },
 ];
 
 /// A small generator (xorshift64*), so that a failure can be repeated from its seed.
@@ -196,4 +206,68 @@ fn meanwhile() {
     assert_eq!(host.state("panicked"), "shut off (crashed)");
     assert_eq!(host.state("stays"), "running (booted)");
     let _out = host.virsh(&["destroy", "stays"]).ok();
+}
+
+fn pids(host: &Host) -> Vec<i32> {
+    host.supervisors().iter().map(|supervisor| supervisor.pid).collect()
+}
+
+fn rebooting() {
+    let mut host = Host::start();
+    // Killed while the old guest still goes down, and while the new one boots.
+    for (name, wait_for_the_new_one) in [("early", false), ("late", true)] {
+        host.define(&Document::new(name).xml());
+        let _out = host.virsh(&["start", name]).ok();
+        wait::until("the guest is ready", || {
+            host.console_log(name).contains("guest ready").then_some(())
+        });
+        let id = host.virsh(&["domid", name]).ok();
+        let old = pids(&host);
+        let _out = host.virsh(&["reboot", name]).ok();
+        if wait_for_the_new_one {
+            wait::until("a new supervisor runs", || {
+                pids(&host).iter().any(|pid| !old.contains(pid)).then_some(())
+            });
+        }
+        host.kill();
+        host.serve();
+        wait::until("the guest is ready again", || {
+            (host.console_log(name).matches("guest ready").count() >= 2).then_some(())
+        });
+        wait::until("only the new guest is left", || {
+            let now = pids(&host);
+            (now.len() == 1 && now != old).then_some(())
+        });
+        assert_eq!(host.state(name), "running (booted)");
+        assert_eq!(host.virsh(&["domid", name]).ok(), id);
+        let _out = host.virsh(&["destroy", name]).ok();
+        assert!(host.supervisors().is_empty());
+    }
+    host.stop();
+}
+
+fn booting() {
+    let mut host = Host::start();
+    host.define(&Document::new("vm1").xml());
+    let mut start = host
+        .virsh_command()
+        .args(["start", "vm1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("virsh runs");
+    wait::until("a supervisor runs", || (!host.supervisors().is_empty()).then_some(()));
+    host.kill();
+    let _status = start.wait().expect("virsh ends");
+    host.serve();
+    // Had the guest answered already, it was published as running and is kept.
+    if host.state("vm1") == "running (booted)" {
+        let _out = host.virsh(&["destroy", "vm1"]).ok();
+    } else {
+        assert_eq!(host.state("vm1"), "shut off (daemon)");
+    }
+    assert!(host.supervisors().is_empty());
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    host.stop();
 }
