@@ -277,6 +277,7 @@ fn read_only() {
         vec!["start", "vm1"],
         vec!["undefine", "vm1"],
         vec!["autostart", "vm1"],
+        vec!["desc", "vm1", "text"],
         vec!["define", document.to_str().unwrap()],
         vec!["create", document.to_str().unwrap()],
     ] {

@@ -21,6 +21,11 @@ pub(crate) const CASES: &[Case] = &[
         needs: &[Virsh],
         run: refused,
     },
+    Case {
+        name: "metadata_of_a_driver_without_it_is_not_supported",
+        needs: &[Virsh],
+        run: not_offered,
+    },
 ];
 
 const NOTE: &str = "<owner>\n  <name>ops</name>\n</owner>";
@@ -79,4 +84,16 @@ fn refused() {
         assert!(message.contains(why), "{note}: {message}");
     }
     assert_eq!(host.virsh(&["dumpxml", "vm1"]).ok(), before);
+}
+
+fn not_offered() {
+    let host = Host::start();
+    let uri = host.uri().replace("uml+unix", "hello+unix");
+    let document = host.document("<domain><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></domain>");
+    let define = format!("connect {uri}; define {}; desc vm1 text", document.display());
+    let message = host.virsh(&[&define]).fails();
+    assert!(
+        message.contains("not supported") && message.contains("'hello'"),
+        "{message}"
+    );
 }
