@@ -132,7 +132,7 @@ impl Console {
                     self.feed();
                 }
                 if flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-                    self.drain();
+                    let _more = self.drain();
                 }
             }
             Part::Listener => self.accept(),
@@ -227,19 +227,23 @@ impl Console {
         }
     }
 
-    /// Reads what the guest says, a bounded piece at a time so that other consoles get their turn.
-    fn drain(&mut self) {
+    /// Reads what the guest says, a bounded piece at a time so that other consoles get their turn; `false` when there
+    /// is nothing (more).
+    fn drain(&mut self) -> bool {
         let mut chunk = [0_u8; 16 * 1024];
         for _ in 0..4 {
-            let Some(mut guest) = self.guest.as_ref() else { return };
+            let Some(mut guest) = self.guest.as_ref() else {
+                return false;
+            };
             match guest.read(&mut chunk) {
                 Ok(0) => self.guest = None,
                 Ok(count) => self.spread(&chunk[..count]),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => self.guest = None,
             }
         }
+        true
     }
 
     fn spread(&mut self, chunk: &[u8]) {
@@ -271,14 +275,9 @@ impl Console {
 
     /// After the guest's death: takes its last words out of the pipe and gives viewers a moment to get them.
     pub(super) fn finish(&mut self) {
-        while self.guest.is_some() {
-            let before = self.ring.last(HISTORY).len();
-            self.drain();
-            // A descriptor that somehow survived must not hold up the end.
-            if self.guest.is_some() && self.ring.last(HISTORY).len() == before {
-                self.guest = None;
-            }
-        }
+        while self.drain() {}
+        // A descriptor that somehow survived must not hold up the end.
+        self.guest = None;
         self.drop_viewers();
         let patience = Timespec {
             tv_sec: 0,
@@ -297,5 +296,39 @@ impl Console {
             drop(slow);
             self.viewers.iter_mut().for_each(Viewer::flush);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_whole_however_much_was_said_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (host, mut guest) = UnixStream::pair().unwrap();
+        host.set_nonblocking(true).unwrap();
+        let log = dir.path().join("log");
+        let mut console = Console {
+            guest: Some(host),
+            input: VecDeque::new(),
+            logs: vec![RotatedLog::open(&log, 1 << 30, 1).unwrap()],
+            ring: Ring::new(HISTORY),
+            listener: UnixListener::bind(dir.path().join("s")).unwrap(),
+            viewers: Vec::new(),
+            pty: None,
+        };
+        guest.set_nonblocking(true).unwrap();
+        let mut said = 0;
+        for _ in 0..4 {
+            // As much as the socket takes, more than one look reads.
+            while let Ok(count) = guest.write(&[b'x'; 16 * 1024]) {
+                said += count;
+            }
+            let _more = console.drain();
+        }
+        drop(guest);
+        console.finish();
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), said as u64);
     }
 }
