@@ -4,6 +4,7 @@ use crate::link::HostLink;
 use crate::options::Options;
 use crate::probe::Prober;
 use crate::run::mailbox::{Boot, Mailbox};
+use crate::state::machine::Phase;
 use crate::state::record::Record;
 use crate::state::store::Store;
 use crate::state::table::{Entry, Table};
@@ -18,6 +19,7 @@ use driver_api::types::uuid::Uuid;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The driver behind its trait.
@@ -33,6 +35,8 @@ pub struct Core {
     /// Who waits for which domain's guest to boot.
     boots: Mutex<HashMap<Uuid, Arc<Boot>>>,
     last_id: Mutex<i32>,
+    /// The host stops: no start is waited for any more.
+    closing: AtomicBool,
 }
 
 /// An error of this driver.
@@ -80,6 +84,7 @@ impl Core {
             prober: Prober::new(config.privileged),
             options,
             boots: Mutex::default(),
+            closing: AtomicBool::new(false),
         })
     }
 
@@ -166,18 +171,27 @@ impl Core {
         self.table.reserve(&mut virt, uuid, name)
     }
 
-    /// Waits for the driver's own threads.
+    /// Whether the host stops.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Cancels the starts that are under way and waits for the driver's own threads.
     ///
     /// # Errors
     /// 68 when one is still busy.
     pub fn close(&self, within: Duration) -> Result<()> {
+        // Who starts a domain looks at this after it has announced the start, so none is missed.
+        self.closing.store(true, Ordering::SeqCst);
+        for entry in self.table.entries() {
+            if entry.load().is_some_and(|record| record.phase == Phase::Starting) {
+                self.cancel_boot(entry.uuid);
+            }
+        }
         if self.workers.join(within) {
             return Ok(());
         }
-        let late = "a guest is still being restarted; its start is given up";
-        for boot in self.boots.lock().values() {
-            boot.cancel();
-        }
+        let late = "a guest is still being restarted; the next host goes on with that";
         Err(fault(Code::OPERATION_TIMEOUT, late))
     }
 }

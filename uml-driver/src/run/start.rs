@@ -104,6 +104,9 @@ impl Core {
             record.crashes = 0;
             let boot = self.begin_boot(entry.uuid);
             entry.publish(&mut domain, Some(record));
+            if self.is_closing() {
+                boot.cancel();
+            }
             return Ok((job, prepared, boot));
         }
     }
@@ -300,7 +303,10 @@ fn ask(monitor: &Monitor, command: Command) -> Result<()> {
 }
 
 fn cancelled() -> Error {
-    fault(ABORTED, "the start was cancelled: the domain is being destroyed")
+    fault(
+        ABORTED,
+        "the start was cancelled: the domain is being destroyed, or the host stops",
+    )
 }
 
 fn manner(exit: &Exit) -> String {

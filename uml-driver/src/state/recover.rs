@@ -215,7 +215,10 @@ impl Core {
             let wanted = entry
                 .load()
                 .is_some_and(|r| r.autostart && r.phase.permits(Verb::Start).is_ok());
-            if wanted && let Err(error) = self.start(cx, &entry, &Wish::default()) {
+            if wanted
+                && !self.is_closing()
+                && let Err(error) = self.start(cx, &entry, &Wish::default())
+            {
                 tracing::error!(dom = %entry.name, %error, "autostart failed");
             }
         }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 const A: &str = "11111111-1111-1111-1111-111111111111";
 const B: &str = "22222222-2222-2222-2222-222222222222";
+const C: &str = "33333333-3333-3333-3333-333333333333";
 
 fn uuid(text: &str) -> Uuid {
     text.parse().unwrap()
@@ -310,4 +311,35 @@ fn restart_that_fails_under_the_next_host_ends_the_domain_with_its_event() {
     assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().reason, Reason::SHUTOFF_FAILED);
     assert_eq!(lab.events(), ["stopped/5 id=-1"]);
     assert!(lab.host.known().is_empty() && lab.core().store.statuses().unwrap().is_empty());
+}
+
+#[test]
+fn stopping_host_waits_for_no_boot_and_leaves_restarts_to_the_next_one() {
+    let mut lab = lab_with_a_guest();
+    for name in ["two", "zwo"] {
+        let xml = lab.xml(name, if name == "two" { B } else { C }, "");
+        lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+        let of = lab.uml.by_name(name).unwrap().uuid;
+        lab.cx(|cx| lab.uml.set_autostart(cx, of, true)).unwrap();
+    }
+    *lab.host.boots.lock() = Boots::Never;
+    lab.host.end(1, restarts());
+    until_alive(&lab, 2);
+    std::thread::scope(|scope| {
+        let starts = scope.spawn(|| lab.cx(|cx| lab.uml.autostart(cx)));
+        until_alive(&lab, 3);
+        assert!(lab.uml.close(Duration::ZERO).is_err());
+        starts.join().unwrap().unwrap();
+    });
+    assert_eq!(
+        lab.host.alive(),
+        [2],
+        "one autostart was not cancelled, or another began"
+    );
+    let dead = lab.uml.clone();
+    *lab.host.boots.lock() = Boots::Well;
+    up(&mut lab);
+    until(&lab, |r| r.phase == Phase::Running);
+    assert_eq!(lab.uml.by_uuid(uuid(A)).unwrap().id, Some(1));
+    bury(&dead);
 }
