@@ -102,22 +102,30 @@ impl Shared {
         self.delivery.push(guest, job);
     }
 
-    /// The supervisor of a guest is gone: finds out what became of the guest and tells.
-    pub(super) fn settle(&self, guest: GuestId, entry: &mut Entry) {
-        let State::Alive { child, .. } = &mut entry.state else {
-            return;
-        };
-        if let Some(mut child) = child.take() {
+    /// Finds out what became of a guest whose supervisor is gone, and tells. The table is not held meanwhile: it may
+    /// take as long as the kernel needs to end the guest, and everybody's look at any other guest would wait for it.
+    pub(super) fn settle(&self, departed: Departed) {
+        let Departed {
+            guest,
+            child,
+            order,
+            running,
+        } = departed;
+        if let Some(mut child) = child {
             let _ = child.wait();
         }
         let dir = self.run.join(guest.0.to_string());
-        let ended = survey::settle(&dir, &entry.order, entry.running.as_ref(), &self.boot_id).unwrap_or_else(|e| {
+        let ended = survey::settle(&dir, &order, running.as_ref(), &self.boot_id).unwrap_or_else(|e| {
             tracing::warn!(guest = guest.0, error = %e, "a guest's exit record can not be used");
             Ended {
                 supervisor_lost: true,
                 ..Ended::default()
             }
         });
+        let mut table = self.table.lock();
+        let Some(entry) = table.entries.get_mut(&guest) else {
+            return;
+        };
         tracing::info!(
             guest = guest.0,
             plugin = entry.order.driver,
@@ -142,6 +150,31 @@ impl Shared {
             }
             self.say(guest, entry, GuestEvent::Exited(exit), None);
         }
+        self.gone.notify_all();
+    }
+}
+
+/// A guest whose supervisor is gone.
+#[derive(Debug)]
+pub(super) struct Departed {
+    guest: GuestId,
+    child: Option<Child>,
+    order: Order,
+    running: Option<Running>,
+}
+
+impl Departed {
+    /// `None` when that is known already.
+    pub(super) fn of(guest: GuestId, entry: &mut Entry) -> Option<Self> {
+        let State::Alive { child, .. } = &mut entry.state else {
+            return None;
+        };
+        Some(Self {
+            guest,
+            child: child.take(),
+            order: entry.order.clone(),
+            running: entry.running.clone(),
+        })
     }
 }
 

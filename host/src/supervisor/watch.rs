@@ -2,7 +2,7 @@
 
 use super::control::{Reply, take_line};
 use super::order::Note;
-use super::table::{Entry, Shared, State};
+use super::table::{Departed, Entry, Shared, State};
 use driver_api::types::guest::GuestId;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io::{self, Read};
@@ -63,15 +63,19 @@ pub(super) fn run(shared: &Arc<Shared>) {
         if table.stop {
             return;
         }
+        let mut departed = Vec::new();
         for (place, _) in places.iter().zip(&ready).filter(|(_, ready)| **ready) {
             let Some(entry) = table.entries.get_mut(&place.guest) else {
                 continue;
             };
             hear(shared, place.guest, entry);
             if place.ends {
-                shared.settle(place.guest, entry);
-                shared.gone.notify_all();
+                departed.extend(Departed::of(place.guest, entry));
             }
+        }
+        drop(table);
+        for guest in departed {
+            shared.settle(guest);
         }
     }
 }
