@@ -27,7 +27,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 fn define(host: &Host) {
-    let echo = "while read -r line; do echo got-$line; done";
+    let echo = "echo listening; while read -r line; do echo got-$line; done";
     let document = Document::new("vm1").initrd(&host.root().join("initrd")).running(echo);
     host.define(&document.xml());
 }
@@ -49,6 +49,10 @@ fn life() {
     host.serve();
     assert_eq!(host.state("vm1"), "running (booted)");
     assert_eq!(host.virsh(&["ttyconsole", "vm1"]).ok(), pty);
+    // What is typed before the guest has opened its console is lost.
+    wait::until("the guest listens", || {
+        host.console_log("vm1").contains("listening").then_some(())
+    });
     // A terminal whose other side the supervisor has kept over the host's death.
     std::fs::write(pty.trim(), "hello\n").expect("the console takes input");
     wait::until("the guest has answered", || {
