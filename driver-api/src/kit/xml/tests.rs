@@ -181,6 +181,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 8 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[cfg_attr(miri, ignore = "the regular expressions behind random trees take Miri more than minutes to compile")]
     fn printing_and_reading_give_the_same_tree(tree in tree()) {
         let printed = tree.to_string();
         prop_assert_eq!(&read(&printed), &tree);
