@@ -194,6 +194,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "the regular expression behind random markup takes Miri more than minutes to compile")]
     fn any_markup_is_read_or_refused(text in "(<a>|</a>|<b c='|'/>|&amp;|&#1;|<!--|-->|-| |\n|x|]]>|<!\\[CDATA\\[){0,24}") {
         check_round_trip(format!("<r>{text}</r>").as_bytes());
     }
