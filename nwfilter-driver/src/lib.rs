@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! def/       what the user asked for: XML to definitions and back
+//! ruleset/   what should be in force, as data of our own
 //! filters    all definitions as one immutable table
 //! store      their files
 //! binding    filters on ports
@@ -10,6 +11,7 @@
 
 pub mod def;
 pub mod filters;
+pub mod ruleset;
 pub mod store;
 
 mod binding;
