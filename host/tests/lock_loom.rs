@@ -3,6 +3,7 @@
 
 mod lock_models;
 
+use lock_models::filters::{Cast, port_of_a_guest};
 use lock_models::{Left, NO_NESTED, NO_ORDER, World};
 use lockstep::lock::held::Rules;
 use lockstep::lock::shim::{Shim, ThreadEnd, ThreadInfo};
@@ -218,4 +219,41 @@ fn downgrade_lets_readers_in() {
 #[test]
 fn lookup_holds_the_table_while_it_waits() {
     explore(lock_models::lookup_and_table::<Loom>);
+}
+
+const NOBODY: Cast = Cast {
+    define: false,
+    learn: false,
+    autostart: false,
+    end: false,
+};
+
+#[test]
+fn a_definition_and_a_learned_address_meet_a_start() {
+    let cast = Cast {
+        define: true,
+        learn: true,
+        ..NOBODY
+    };
+    explore(move || port_of_a_guest::<Loom>(cast));
+}
+
+#[test]
+fn a_definition_meets_a_start_and_an_autostart() {
+    let cast = Cast {
+        define: true,
+        autostart: true,
+        ..NOBODY
+    };
+    explore(move || port_of_a_guest::<Loom>(cast));
+}
+
+#[test]
+fn a_learned_address_meets_a_start_and_an_end() {
+    let cast = Cast {
+        learn: true,
+        end: true,
+        ..NOBODY
+    };
+    explore(move || port_of_a_guest::<Loom>(cast));
 }

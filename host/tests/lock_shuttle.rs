@@ -3,6 +3,7 @@
 
 mod lock_models;
 
+use lock_models::filters::{Cast, port_of_a_guest};
 use lock_models::{Left, NO_NESTED, NO_ORDER, World};
 use lockstep::lock::held::Rules;
 use lockstep::lock::shim::{Shim, ThreadEnd, ThreadInfo};
@@ -197,4 +198,15 @@ fn downgrade_lets_readers_in() {
 #[test]
 fn lookup_holds_the_table_while_it_waits() {
     explore(lock_models::lookup_and_table::<Shuttle>);
+}
+
+#[test]
+fn definition_learning_start_autostart_and_end_at_once() {
+    let cast = Cast {
+        define: true,
+        learn: true,
+        autostart: true,
+        end: true,
+    };
+    explore(move || port_of_a_guest::<Shuttle>(cast));
 }

@@ -4,6 +4,8 @@
 //! exception: its waits time out at any moment that the scheduler likes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub(crate) mod filters;
+
 use driver_api::abi::lock::{EXCLUSIVE, Held, LockKey, POISONED};
 use driver_api::types::uuid::Uuid;
 use lockstep::lock::held::Rules;
