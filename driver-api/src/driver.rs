@@ -7,6 +7,7 @@ use crate::lock::token::Cx;
 use crate::types::domain::DomainBrief;
 use crate::types::filter::{BindingBrief, FilterBrief, PortRequest};
 use crate::types::guest::{ConsoleRef, GuestEvent, GuestId};
+use crate::types::inspect::{PortCounters, PortView, TestOutcome, TestRequest, TraceBatch};
 use crate::types::metadata::MetadataChange;
 use crate::types::node::NodeInfo;
 use crate::types::uuid::Uuid;
@@ -277,4 +278,58 @@ pub trait BindingDriver: FilterDriver {
     /// # Errors
     /// 101 when the port has no binding.
     fn detach_port(&self, cx: &mut Cx<'_, Update>, port: &str) -> Result<()>;
+}
+
+/// `nwfilter.inspect/1`: what is in force, and why.
+///
+/// Nothing here but `reload` takes a lock: looking waits for nobody and holds up nobody.
+pub trait Inspect: BindingDriver {
+    /// How filters are kept in force on this machine: names of facts with their values, in the order to show them in.
+    ///
+    /// # Errors
+    /// 38 when the kernel does not tell.
+    fn facts(&self) -> Result<Vec<(String, String)>>;
+
+    /// A port with its binding, its filters and the rules that are in force on it.
+    ///
+    /// # Errors
+    /// 101 when the port has no binding.
+    fn show_port(&self, port: &str) -> Result<PortView>;
+
+    /// How often the rules of a port matched.
+    ///
+    /// # Errors
+    /// 101 when the port has no binding, 38 when the kernel does not tell.
+    fn counters(&self, port: &str) -> Result<PortCounters>;
+
+    /// What a filter does with frames, reckoned without the kernel: one outcome per frame, in the order of the frames.
+    ///
+    /// # Errors
+    /// 62 for an unknown filter, 1 for variables without a value and for values that the filter can not take.
+    fn test(&self, request: &TestRequest) -> Result<Vec<TestOutcome>>;
+
+    /// Has the kernel tell what happens to a port's packets, and answers a number that nobody can guess, by which the
+    /// trace is known. A trace that is not asked for 5 s ends by itself, and so does one whose port goes.
+    ///
+    /// # Errors
+    /// 101 when the port has no binding, 55 when too many traces run, 38 when the kernel does not trace.
+    fn start_trace(&self, port: &str) -> Result<u64>;
+
+    /// What the kernel told since the last time; waits for nothing.
+    ///
+    /// # Errors
+    /// 55 when there is no such trace, or not any more.
+    fn next_trace(&self, trace: u64) -> Result<TraceBatch>;
+
+    /// Ends a trace; one that has ended already is no error.
+    ///
+    /// # Errors
+    /// 38 when the kernel goes on tracing.
+    fn stop_trace(&self, trace: u64) -> Result<()>;
+
+    /// Reads all definitions and bindings anew and brings the kernel to what they say, without an open moment.
+    ///
+    /// # Errors
+    /// 63 when the kernel refuses; everything is then as it was.
+    fn reload(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()>;
 }

@@ -8,7 +8,7 @@ use abi_stable::StableAbi;
 use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::interface::Table;
 use driver_api::abi::root::Root;
-use driver_api::abi::{console, core, event, lock, log, manifest, metadata, nwfilter, ports, spawn, virt};
+use driver_api::abi::{console, core, event, inspect, lock, log, manifest, metadata, nwfilter, ports, spawn, virt};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -82,6 +82,7 @@ fn all() -> String {
         (metadata::MetadataV1::ID, metadata::MetadataV1::LAYOUT),
         (nwfilter::FilterV1::ID, nwfilter::FilterV1::LAYOUT),
         (nwfilter::BindingV1::ID, nwfilter::BindingV1::LAYOUT),
+        (inspect::InspectV1::ID, inspect::InspectV1::LAYOUT),
         (lock::LockV1::ID, lock::LockV1::LAYOUT),
         (log::LogV1::ID, log::LogV1::LAYOUT),
         (event::EventV1::ID, event::EventV1::LAYOUT),

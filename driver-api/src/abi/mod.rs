@@ -11,6 +11,7 @@ pub mod event;
 pub mod filter;
 pub mod guest;
 pub mod host;
+pub mod inspect;
 pub mod interface;
 pub mod lock;
 pub mod log;

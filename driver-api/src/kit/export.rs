@@ -55,6 +55,9 @@ macro_rules! __driver_interface {
     (BindingDriver, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::nwfilter::bindings_table::<$driver>())
     };
+    (Inspect, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::inspect::table::<$driver>())
+    };
 }
 
 #[doc(hidden)]

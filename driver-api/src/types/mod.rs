@@ -3,6 +3,7 @@
 pub mod domain;
 pub mod filter;
 pub mod guest;
+pub mod inspect;
 pub mod metadata;
 pub mod node;
 pub mod uuid;

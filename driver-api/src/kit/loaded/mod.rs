@@ -4,17 +4,20 @@
 //! trait's method of the same name; those with a token take the [`Call`] that the host opened for it.
 
 mod console;
+mod inspect;
 mod metadata;
 mod nwfilter;
 mod virt;
 
 pub use console::Consoles;
+pub use inspect::Inspect;
 pub use metadata::Metadata;
 pub use nwfilter::{Bindings, Filters};
 pub use virt::Virt;
 
 use crate::abi::console::ConsoleV1;
 use crate::abi::core::CoreV1;
+use crate::abi::inspect::InspectV1;
 use crate::abi::interface::Table;
 use crate::abi::lock::Call;
 use crate::abi::metadata::MetadataV1;
@@ -38,6 +41,7 @@ struct Tables {
     metadata: Option<&'static MetadataV1>,
     filters: Option<&'static FilterV1>,
     bindings: Option<&'static BindingV1>,
+    inspect: Option<&'static InspectV1>,
 }
 
 /// An interface that a driver offers, but not as we know it.
@@ -86,6 +90,7 @@ impl Offer {
             metadata: find(root, &mut misfits),
             filters: find(root, &mut misfits),
             bindings: find(root, &mut misfits),
+            inspect: find(root, &mut misfits),
         };
         Ok(Self { root, tables, misfits })
     }
@@ -123,6 +128,7 @@ impl Tables {
             self.metadata.map(|_| MetadataV1::ID),
             self.filters.map(|_| FilterV1::ID),
             self.bindings.map(|_| BindingV1::ID),
+            self.inspect.map(|_| InspectV1::ID),
         ];
         [CoreV1::ID].into_iter().chain(optional.into_iter().flatten()).collect()
     }
@@ -267,5 +273,12 @@ impl Loaded {
     pub fn bindings(&self) -> Option<Bindings<'_>> {
         let table = self.tables.bindings?;
         Some(Bindings { driver: self, table })
+    }
+
+    /// `nwfilter.inspect/1`, if the driver offers it.
+    #[must_use]
+    pub fn inspect(&self) -> Option<Inspect<'_>> {
+        let table = self.tables.inspect?;
+        Some(Inspect { driver: self, table })
     }
 }

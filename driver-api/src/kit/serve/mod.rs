@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod core;
+pub mod inspect;
 pub mod instance;
 pub mod metadata;
 pub mod nwfilter;

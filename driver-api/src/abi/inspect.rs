@@ -1,0 +1,266 @@
+//! `nwfilter.inspect/1`: what is in force on ports, verdicts without a kernel, and traces; since version 1.3.
+
+use super::interface::Table;
+use super::lock::Call;
+use super::root::Obj;
+use super::value::{Fault, Pair, each, flag, from_pairs, pairs, text, texts, unsound};
+use crate::error::{Error, Result};
+use crate::types::inspect::{
+    FrameVerdict, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestFrame, TestOutcome, TestRequest,
+    TestStep, TraceBatch, TraceStep, TreeNode,
+};
+use crate::types::uuid::Uuid;
+use abi_stable::StableAbi;
+use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec};
+
+/// Declares a record, and the ways to the plain value and back, each field by the two functions behind it.
+macro_rules! record {
+    ($($record:ident of $plain:ident { $($field:ident: $ty:ty = $out:expr, $back:expr;)+ })+) => { $(
+        #[doc = concat!("`", stringify!($plain), "` as it crosses.")]
+        #[repr(C)]
+        #[derive(Clone, Debug, StableAbi)]
+        #[allow(missing_docs, reason = "the fields are those of the plain value")]
+        pub struct $record { $(pub $field: $ty,)+ }
+
+        impl From<$plain> for $record {
+            fn from(plain: $plain) -> Self {
+                Self { $($field: ($out)(plain.$field),)+ }
+            }
+        }
+
+        impl TryFrom<$record> for $plain {
+            type Error = Error;
+
+            fn try_from(record: $record) -> Result<Self> {
+                Ok(Self { $($field: ($back)(record.$field)?,)+ })
+            }
+        }
+    )+ };
+}
+
+fn all<A, B: From<A>>(items: Vec<A>) -> RVec<B> {
+    items.into_iter().map(B::from).collect()
+}
+
+fn each_of<A, B: TryFrom<A, Error = Error>>(items: RVec<A>) -> Result<Vec<B>> {
+    each(items, B::try_from)
+}
+
+fn maybe<A, B: From<A>>(item: Option<A>) -> ROption<B> {
+    item.map(B::from).into()
+}
+
+fn maybe_of<A, B: TryFrom<A, Error = Error>>(item: ROption<A>) -> Result<Option<B>> {
+    item.into_option().map(B::try_from).transpose()
+}
+
+fn word(text: String) -> RString {
+    text.into()
+}
+
+fn words(texts: Vec<String>) -> RVec<RString> {
+    all(texts)
+}
+
+fn named(values: Vec<(String, String)>) -> RVec<Pair> {
+    from_pairs(&values)
+}
+
+fn yes(flag: u32) -> Result<bool> {
+    Ok(flag != 0)
+}
+
+fn octets(bytes: RVec<u8>) -> Result<Vec<u8>> {
+    Ok(bytes.into_vec())
+}
+
+fn number(verdict: FrameVerdict) -> u32 {
+    match verdict {
+        FrameVerdict::Accept => 0,
+        FrameVerdict::Drop => 1,
+        FrameVerdict::Reject => 2,
+    }
+}
+
+fn verdict(number: u32) -> Result<FrameVerdict> {
+    match number {
+        0 => Ok(FrameVerdict::Accept),
+        1 => Ok(FrameVerdict::Drop),
+        2 => Ok(FrameVerdict::Reject),
+        _ => Err(unsound("a verdict that there is not")),
+    }
+}
+
+record! {
+    PlaceRecord of RulePlace {
+        filter: RString = word, text;
+        uuid: Uuid = Uuid::from, Ok::<Uuid, Error>;
+        entry: u32 = u32::from, Ok::<u32, Error>;
+        line: u32 = u32::from, Ok::<u32, Error>;
+        text: RString = word, text;
+    }
+    TreeRecord of TreeNode {
+        level: u32 = u32::from, Ok::<u32, Error>;
+        filter: RString = word, text;
+        exists: u32 = flag, yes;
+        chain: RString = word, text;
+        parameters: RVec<Pair> = named, pairs;
+    }
+    RuleRecord of RuleView {
+        chain: RString = word, text;
+        text: RString = word, text;
+        place: ROption<PlaceRecord> = maybe, maybe_of;
+        note: RString = word, text;
+    }
+    ViewRecord of PortView {
+        port: RString = word, text;
+        filter: RString = word, text;
+        mac: RString = word, text;
+        owner: RString = word, text;
+        state: RString = word, text;
+        program: RString = word, text;
+        parameters: RVec<Pair> = named, pairs;
+        learned: RVec<RString> = words, texts;
+        tree: RVec<TreeRecord> = all, each_of;
+        rules: RVec<RuleRecord> = all, each_of;
+    }
+    CountRecord of RuleCount {
+        chain: RString = word, text;
+        verdict: RString = word, text;
+        packets: u64 = u64::from, Ok::<u64, Error>;
+        bytes: u64 = u64::from, Ok::<u64, Error>;
+        place: ROption<PlaceRecord> = maybe, maybe_of;
+    }
+    CountersRecord of PortCounters {
+        ports: RVec<RString> = words, texts;
+        rules: RVec<CountRecord> = all, each_of;
+    }
+    FrameRecord of TestFrame {
+        out: u32 = flag, yes;
+        bytes: RVec<u8> = RVec::from, octets;
+    }
+    TestRecord of TestRequest {
+        filter: RString = word, text;
+        parameters: RVec<Pair> = named, pairs;
+        frames: RVec<FrameRecord> = all, each_of;
+    }
+    TestStepRecord of TestStep {
+        chain: RString = word, text;
+        verdict: RString = word, text;
+        place: ROption<PlaceRecord> = maybe, maybe_of;
+    }
+    OutcomeRecord of TestOutcome {
+        verdict: u32 = number, verdict;
+        steps: RVec<TestStepRecord> = all, each_of;
+    }
+    TraceRecord of TraceStep {
+        packet: u32 = u32::from, Ok::<u32, Error>;
+        chain: RString = word, text;
+        verdict: RString = word, text;
+        place: ROption<PlaceRecord> = maybe, maybe_of;
+        headers: RVec<u8> = RVec::from, octets;
+    }
+    BatchRecord of TraceBatch {
+        steps: RVec<TraceRecord> = all, each_of;
+        lost: u64 = u64::from, Ok::<u64, Error>;
+    }
+}
+
+/// The table behind `nwfilter.inspect/1`; each function is the method of [`crate::driver::Inspect`] of the same name.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, StableAbi)]
+#[allow(missing_docs, reason = "documented at the trait")]
+pub struct InspectV1 {
+    pub facts: extern "C" fn(Obj) -> RResult<RVec<Pair>, Fault>,
+    pub show_port: extern "C" fn(Obj, RStr<'_>) -> RResult<ViewRecord, Fault>,
+    pub counters: extern "C" fn(Obj, RStr<'_>) -> RResult<CountersRecord, Fault>,
+    pub test: extern "C" fn(Obj, TestRecord) -> RResult<RVec<OutcomeRecord>, Fault>,
+    pub start_trace: extern "C" fn(Obj, RStr<'_>) -> RResult<u64, Fault>,
+    pub next_trace: extern "C" fn(Obj, u64) -> RResult<BatchRecord, Fault>,
+    pub stop_trace: extern "C" fn(Obj, u64) -> RResult<(), Fault>,
+    pub reload: extern "C" fn(Obj, Call) -> RResult<(), Fault>,
+}
+
+impl Table for InspectV1 {
+    const ID: &'static str = "nwfilter.inspect/1";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> RulePlace {
+        RulePlace {
+            filter: "f".to_owned(),
+            uuid: Uuid::from_bytes([7; 16]),
+            entry: 2,
+            line: 5,
+            text: "<rule/>".to_owned(),
+        }
+    }
+
+    fn pair(name: &str) -> (String, String) {
+        (name.to_owned(), format!("{name} value"))
+    }
+
+    #[test]
+    fn what_crosses_comes_back_as_it_was() {
+        let view = PortView {
+            port: "tap0".to_owned(),
+            filter: "f".to_owned(),
+            mac: "m".to_owned(),
+            owner: "o".to_owned(),
+            state: "s".to_owned(),
+            program: "p".to_owned(),
+            parameters: vec![pair("IP")],
+            learned: vec!["10.0.0.1".to_owned()],
+            tree: vec![TreeNode {
+                level: 1,
+                filter: "g".to_owned(),
+                exists: true,
+                chain: "root".to_owned(),
+                parameters: vec![pair("A"), pair("B")],
+            }],
+            rules: vec![RuleView {
+                chain: "frame-out".to_owned(),
+                text: "drop".to_owned(),
+                place: Some(place()),
+                note: "n".to_owned(),
+            }],
+        };
+        assert_eq!(PortView::try_from(ViewRecord::from(view.clone())).unwrap(), view);
+        let request = TestRequest {
+            filter: "f".to_owned(),
+            parameters: vec![pair("IP")],
+            frames: vec![TestFrame {
+                out: true,
+                bytes: vec![1, 2, 3],
+            }],
+        };
+        assert_eq!(
+            TestRequest::try_from(TestRecord::from(request.clone())).unwrap(),
+            request
+        );
+        for verdict in [FrameVerdict::Accept, FrameVerdict::Drop, FrameVerdict::Reject] {
+            let steps = vec![TestStep {
+                chain: "c".to_owned(),
+                verdict: "v".to_owned(),
+                place: None,
+            }];
+            let outcome = TestOutcome { verdict, steps };
+            assert_eq!(
+                TestOutcome::try_from(OutcomeRecord::from(outcome.clone())).unwrap(),
+                outcome
+            );
+        }
+    }
+
+    #[test]
+    fn a_verdict_that_there_is_not_is_refused() {
+        let record = OutcomeRecord {
+            verdict: 3,
+            steps: RVec::new(),
+        };
+        assert!(TestOutcome::try_from(record).is_err());
+    }
+}
