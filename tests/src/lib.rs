@@ -10,6 +10,7 @@ pub mod case;
 pub mod guest;
 pub mod host;
 pub mod need;
+pub mod net;
 pub mod process;
 pub mod virsh;
 pub mod wait;
