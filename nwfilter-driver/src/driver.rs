@@ -157,7 +157,7 @@ impl Nwfilter {
     }
 
     fn keep(&self, def: &FilterDef) {
-        if let Err(error) = self.store.stage(def).and_then(crate::store::Staged::commit) {
+        if let Err(error) = self.store.stage(def).and_then(crate::folder::Staged::commit) {
             tracing::warn!(filter = def.name, %error, "the filter's new uuid can not be stored, it will have another after a restart");
         }
     }
@@ -190,6 +190,8 @@ pub(crate) fn known_flags(verb: &str, flags: u32, known: u32) -> Result<()> {
         }
     }
 }
+
+mod bindings;
 
 #[cfg(test)]
 mod tests;

@@ -2,19 +2,23 @@
 //!
 //! ```text
 //! def/       what the user asked for: XML to definitions and back
+//! binding/   the same for a filter on a port, and the files of bindings
 //! ruleset/   what should be in force, as data of our own
 //! filters    all definitions as one immutable table
 //! store      their files
-//! binding    filters on ports
+//! engine/    what is in force, and the way of a change
+//! folder     one file per name, replaced atomically
 //! driver     the entry points, their locks and their order
 //! ```
 
+pub mod binding;
 pub mod def;
+pub mod engine;
 pub mod filters;
+pub mod folder;
 pub mod ruleset;
 pub mod store;
 
-mod binding;
 mod driver;
 
 pub use driver::Nwfilter;

@@ -1,16 +1,10 @@
-//! The files of filter definitions: one XML file each, replaced atomically, damaged ones set aside.
+//! The files of filter definitions.
 
 use crate::def::FilterDef;
 use crate::def::parse::{Mode, Parsed, parse};
-use driver_api::error::{Code, Error, Origin, Result};
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use crate::folder::{Folder, Staged, belongs, read};
+use driver_api::error::{Error, Result};
 use std::path::{Path, PathBuf};
-
-/// Larger files are refused unread; far above what a filter of 10,000 rules takes.
-const MAX_FILE: u64 = 16 << 20;
 
 const HEADER: &str = "<!--\nThis file belongs to lockstep, which replaces it at each change of the filter.\n\
                       Change the filter with: virsh nwfilter-edit\n-->\n\n";
@@ -18,35 +12,24 @@ const HEADER: &str = "<!--\nThis file belongs to lockstep, which replaces it at 
 /// The folder of definitions.
 #[derive(Debug)]
 pub struct Store {
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Store {
     /// A store in a folder that exists and that nobody else writes to.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.xml"))
+        Self {
+            folder: Folder::durable(folder),
+        }
     }
 
     /// Writes a definition beside its file, all the way to the disk; nothing is changed until [`Staged::commit`].
     ///
     /// # Errors
     /// 38 when it can not be written; nothing is left of it.
-    pub fn stage(&self, def: &FilterDef) -> Result<Staged<'_>> {
-        let target = self.file(&def.name);
-        let staged = Staged {
-            draft: target.with_added_extension("new"),
-            target,
-            store: self,
-            done: false,
-        };
-        let text = format!("{HEADER}{def}");
-        write_through(&staged.draft, text.as_bytes()).map_err(|error| failed("write", &staged.draft, error))?;
-        Ok(staged)
+    pub fn stage(&self, def: &FilterDef) -> Result<Staged> {
+        self.folder.stage(&def.name, &format!("{HEADER}{def}"))
     }
 
     /// Removes a definition's file; that there is none is no error.
@@ -54,20 +37,7 @@ impl Store {
     /// # Errors
     /// 38 when it can not be removed; it is then still there.
     pub fn remove(&self, name: &str) -> Result<()> {
-        let file = self.file(name);
-        match fs::remove_file(&file) {
-            Ok(()) => self.settle(&file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("remove", &file, error)),
-        }
-        Ok(())
-    }
-
-    /// Makes a change of names last. It is in force already, and undoing it could fail as well: a failure is only told.
-    fn settle(&self, file: &Path) {
-        if let Err(error) = File::open(&self.folder).and_then(|folder| folder.sync_all()) {
-            tracing::warn!(file = %file.display(), %error, "a power failure may undo the last change of this filter file");
-        }
+        self.folder.remove(name)
     }
 
     /// Reads every definition, in the order of their file names. A file that can not be used is renamed and named in a
@@ -76,134 +46,44 @@ impl Store {
     /// # Errors
     /// 38 when the folder itself can not be read.
     pub fn load(&self, mode: Mode) -> Result<Vec<Parsed>> {
-        let entries = fs::read_dir(&self.folder).map_err(|error| failed("read the folder", &self.folder, error))?;
-        let mut files: Vec<PathBuf> = entries
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension() == Some(OsStr::new("xml")))
-            .collect();
-        files.sort();
         let mut loaded = Vec::new();
-        for file in files {
+        for file in self.folder.files()? {
             match read_one(&file, mode) {
                 Ok(parsed) => loaded.push(parsed),
-                Err(error) => self.set_aside(&file, &error),
+                Err(error) => self.folder.set_aside(&file, &error),
             }
         }
         Ok(loaded)
     }
 
-    /// Renames the file of a filter that was read but can not be used.
-    pub fn set_aside_filter(&self, name: &str, why: &Error) {
-        self.set_aside(&self.file(name), why);
-    }
-
-    /// Renames a file so that it is not read again, and says so; never removes it.
-    fn set_aside(&self, file: &Path, why: &Error) {
-        let free = (0..1000)
-            .map(|n| {
-                if n == 0 {
-                    "set-aside".to_owned()
-                } else {
-                    format!("set-aside-{n}")
-                }
-            })
-            .map(|extension| file.with_added_extension(extension))
-            .find(|candidate| !candidate.exists());
-        let moved = match free {
-            Some(to) => fs::rename(file, &to).map(|()| to),
-            None => Err(io::Error::other(
-                "a thousand files were set aside under this name already",
-            )),
-        };
-        match moved {
-            Ok(to) => {
-                tracing::warn!(file = %file.display(), kept = %to.display(), error = %why, "filter file set aside")
-            }
-            Err(error) => {
-                tracing::warn!(file = %file.display(), error = %why, rename = %error, "filter file skipped, it can not be set aside");
-            }
-        }
-        self.settle(file);
-    }
-}
-
-/// A definition that is on the disk but not yet in force; dropped without [`Staged::commit`] it is gone.
-#[derive(Debug)]
-pub struct Staged<'a> {
-    draft: PathBuf,
-    target: PathBuf,
-    store: &'a Store,
-    done: bool,
-}
-
-impl Staged<'_> {
-    /// Puts the definition in the place of the old one, atomically.
+    /// Reads every definition, or none: what a running host does when it is told that files have changed.
     ///
     /// # Errors
-    /// 38 when it can not be renamed; the old file is then untouched.
-    pub fn commit(mut self) -> Result<()> {
-        fs::rename(&self.draft, &self.target).map_err(|error| failed("replace", &self.target, error))?;
-        self.done = true;
-        self.store.settle(&self.target);
-        Ok(())
+    /// 38 when the folder can not be read, else what is wrong with the first file that can not be used, named.
+    pub fn reread(&self, mode: Mode) -> Result<Vec<Parsed>> {
+        let named = |file: &PathBuf| {
+            read_one(file, mode).map_err(|error| error.within(format!("cannot use '{}'", file.display())))
+        };
+        self.folder.files()?.iter().map(named).collect()
     }
-}
 
-impl Drop for Staged<'_> {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        match fs::remove_file(&self.draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::debug!(file = %self.draft.display(), %error, "a draft is left behind, the next one replaces it");
-            }
-            _ => {}
-        }
+    /// Renames the file of a filter that was read but can not be used.
+    pub fn set_aside_filter(&self, name: &str, why: &Error) {
+        self.folder.set_aside(&self.folder.file(name), why);
     }
-}
-
-fn write_through(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
 }
 
 fn read_one(file: &Path, mode: Mode) -> Result<Parsed> {
-    let mut document = Vec::new();
-    let size = File::open(file)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut document))
-        .map_err(|error| failed("read", file, error))?;
-    if size as u64 > MAX_FILE {
-        let message = format!("the file has more than {MAX_FILE} bytes");
-        return Err(Error::new(Code::XML_ERROR, Origin::NWFILTER, message));
-    }
-    let parsed = parse(&document, mode)?;
-    // Compared as bytes: a file's name need not be UTF-8.
-    if file.file_stem() != Some(OsStr::new(&parsed.def.name)) {
-        let message = format!("the file holds filter '{}', whose file is '{0}.xml'", parsed.def.name);
-        return Err(Error::new(Code::OPERATION_FAILED, Origin::NWFILTER, message));
-    }
+    let parsed = parse(&read(file)?, mode)?;
+    belongs(file, "filter", &parsed.def.name)?;
     Ok(parsed)
-}
-
-fn failed(what: &str, path: &Path, error: io::Error) -> Error {
-    Error::new(
-        Code::SYSTEM_ERROR,
-        Origin::NWFILTER,
-        format!("cannot {what} '{}'", path.display()),
-    )
-    .because(error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driver_api::error::Code;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn def(name: &str, comment: &str) -> FilterDef {

@@ -27,7 +27,7 @@ impl Entry {
 }
 
 impl Reference {
-    fn element(&self) -> Element {
+    pub(crate) fn element(&self) -> Element {
         let values = |(name, values): (&String, &Vec<String>)| -> Vec<Element> {
             let parameter = |value| {
                 Element::new("parameter")

@@ -65,18 +65,18 @@ pub fn parse(document: &[u8], mode: Mode) -> Result<Parsed> {
 }
 
 /// Carries the mode and the doubts through the document.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     mode: Mode,
     doubts: Vec<String>,
 }
 
 /// An error about a place in the document.
-pub(super) fn refuse(code: Code, position: Position, message: impl AsRef<str>) -> Error {
+pub(crate) fn refuse(code: Code, position: Position, message: impl AsRef<str>) -> Error {
     Error::new(code, Origin::NWFILTER, format!("{position}: {}", message.as_ref()))
 }
 
 impl Reader {
-    pub(super) const fn new(mode: Mode) -> Self {
+    pub(crate) const fn new(mode: Mode) -> Self {
         let doubts = Vec::new();
         Self { mode, doubts }
     }
@@ -100,8 +100,13 @@ impl Reader {
         self.doubts.len() >= MAX_DOUBTS
     }
 
+    /// What compat mode let pass.
+    pub(crate) fn doubts(self) -> Vec<String> {
+        self.doubts
+    }
+
     /// Whatever is left of an element was not understood.
-    fn rest(&mut self, element: &Element, attributes: &[&str], elements: &[&str]) -> Result<()> {
+    pub(crate) fn rest(&mut self, element: &Element, attributes: &[&str], elements: &[&str]) -> Result<()> {
         let near = |name: &str, known: &[&str]| match nearest(name, known.iter().copied()) {
             Some(near) => format!(", did you mean '{near}'?"),
             None => String::new(),
@@ -192,7 +197,7 @@ impl Reader {
         text.parse().map(Some).map_err(malformed)
     }
 
-    fn reference(&mut self, mut element: Element) -> Result<Reference> {
+    pub(crate) fn reference(&mut self, mut element: Element) -> Result<Reference> {
         let at = element.position;
         let Some(filter) = element.take_attr("filter") else {
             let message = "<filterref> needs the attribute 'filter' with the other filter's name";

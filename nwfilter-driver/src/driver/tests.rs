@@ -316,7 +316,10 @@ fn bindings_are_refused_by_name() {
         ("lab", Code::NO_SUPPORT, "not supported yet"),
         ("lap", Code::NO_NWFILTER, "no filter 'lap'"),
     ] {
-        let binding = format!("<filterbinding><portdev name='tap7'/><filterref filter='{filter}'/></filterbinding>");
+        let binding = format!(
+            "<filterbinding><owner><name>guest</name><uuid>{UUID}</uuid></owner><portdev name='tap7'/>\
+             <mac address='02:00:00:00:00:01'/><filterref filter='{filter}'/></filterbinding>"
+        );
         let record = PortRecord::from(&request(filter));
         let Made { obj, bindings, .. } = driver;
         for fault in [
