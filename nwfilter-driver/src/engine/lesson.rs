@@ -34,6 +34,9 @@ pub struct Lesson {
     pub servers: Vec<IpAddr>,
     /// Which binding of the port this is: goes back with what was learned.
     pub generation: u64,
+    /// What was learned already and is in force: by the host that ran before, or before the filter changed. It is told
+    /// again only when it changes. Empty for a new binding, whose leases may be known all the same.
+    pub known: Vec<IpAddr>,
 }
 
 /// Learns addresses in threads of its own.

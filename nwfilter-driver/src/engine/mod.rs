@@ -2,4 +2,4 @@
 
 pub mod lesson;
 
-pub use lesson::{Learner, Lesson, Mode};
+pub use lesson::{Learner, Lesson, Mode, Pupil};
