@@ -201,6 +201,7 @@ impl Parser<'_> {
         }
         let name = checked_name(start.name().as_ref(), "an element")?;
         let mut attributes: Vec<Attribute> = Vec::new();
+        let mut place = self.place;
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| format!("in <{}>: {error}", clip(&name)))?;
             if attributes.len() >= self.limits.attributes {
@@ -213,7 +214,14 @@ impl Parser<'_> {
             let key = checked_name(attribute.key.as_ref(), "an attribute")?;
             let value = attribute_value(&attribute.value)
                 .map_err(|message| format!("attribute '{}' of <{}>: {message}", clip(&key), clip(&name)))?;
-            attributes.push(Attribute { name: key, value });
+            // The reader gives pieces of the very text that is counted.
+            let begin = attribute.key.as_ref().as_ptr().addr();
+            place.advance(self.text, begin.saturating_sub(self.text.as_ptr().addr()));
+            attributes.push(Attribute {
+                name: key,
+                value,
+                position: place.position(),
+            });
         }
         self.count(1 + attributes.len())?;
         Ok(Element {

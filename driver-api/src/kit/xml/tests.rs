@@ -22,6 +22,14 @@ fn order_text_comments_and_positions_survive() {
     let second = tree.elements().nth(1).unwrap();
     assert_eq!(second.position, Position { line: 3, column: 18 });
     assert_eq!(second.text(), "t");
+    assert_eq!(tree.attributes[1].position, Position { line: 2, column: 10 });
+    let lines = read("<é\n a='&lt;é'\tb='\n' c=''/>");
+    let places: Vec<_> = lines
+        .attributes
+        .iter()
+        .map(|a| (a.position.line, a.position.column))
+        .collect();
+    assert_eq!(places, [(2, 2), (2, 12), (3, 3)]);
     assert!(
         matches!(&tree.children[..], [Node::Text(_), Node::Element(_), Node::Text(e), Node::Comment(x), ..] if e == "é" && x == " x ")
     );
@@ -144,7 +152,7 @@ fn what_is_not_taken_is_refused_with_the_nearest_name() {
     let error = rule.refuse_rest(Origin::NWFILTER, &["priority", "action"]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 1, column 1: unknown attribute 'prio' of <rule>, did you mean 'priority'?"
+        "line 1, column 21: unknown attribute 'prio' of <rule>, did you mean 'priority'?"
     );
     rule.take_attr("prio");
     let error = rule.refuse_rest(Origin::NWFILTER, &["tcp", "ipv6"]).unwrap_err();

@@ -20,14 +20,36 @@ impl fmt::Display for Position {
     }
 }
 
+impl Position {
+    /// An error (27, `XML_ERROR`) that tells this place, unless it is none.
+    fn error(self, origin: Origin, message: impl fmt::Display) -> Error {
+        if self == Self::default() {
+            return Error::new(Code::XML_ERROR, origin, message.to_string());
+        }
+        Error::new(Code::XML_ERROR, origin, format!("{self}: {message}"))
+    }
+}
+
 /// One attribute, its value without escapes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// Equal means: prints the same. Where an attribute stood in its document does not count.
+#[derive(Clone, Debug, Default)]
 pub struct Attribute {
     /// The name with its namespace prefix, as written.
     pub name: String,
     /// The value, escapes resolved.
     pub value: String,
+    /// Where its name began.
+    pub position: Position,
 }
+
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value == other.value
+    }
+}
+
+impl Eq for Attribute {}
 
 /// What an element contains.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +101,7 @@ impl Element {
         self.attributes.push(Attribute {
             name: name.to_owned(),
             value: value.to_string(),
+            position: Position::default(),
         });
         self
     }
@@ -164,8 +187,13 @@ impl Element {
 impl Element {
     /// Takes an attribute's value out.
     pub fn take_attr(&mut self, name: &str) -> Option<String> {
+        self.take_attribute(name).map(|attribute| attribute.value)
+    }
+
+    /// Takes an attribute out, for whoever must tell where it stood.
+    pub fn take_attribute(&mut self, name: &str) -> Option<Attribute> {
         let index = self.attributes.iter().position(|attribute| attribute.name == name)?;
-        Some(self.attributes.remove(index).value)
+        Some(self.attributes.remove(index))
     }
 
     /// Takes the first child element of this name out.
@@ -209,10 +237,8 @@ impl Element {
         };
         if let Some(attribute) = self.attributes.first() {
             let name = &attribute.name;
-            return Err(self.error(
-                origin,
-                format!("unknown attribute '{name}' of <{}>{}", self.name, hint(name)),
-            ));
+            let message = format!("unknown attribute '{name}' of <{}>{}", self.name, hint(name));
+            return Err(attribute.position.error(origin, message));
         }
         for node in &self.children {
             match node {
@@ -234,10 +260,7 @@ impl Element {
 
     /// An error (27, `XML_ERROR`) about this element that tells where it stands.
     pub fn error(&self, origin: Origin, message: impl fmt::Display) -> Error {
-        if self.position == Position::default() {
-            return Error::new(Code::XML_ERROR, origin, message.to_string());
-        }
-        Error::new(Code::XML_ERROR, origin, format!("{}: {message}", self.position))
+        self.position.error(origin, message)
     }
 }
 
