@@ -4,12 +4,13 @@
 //! meant. Here such a document is refused, unless the host is in compat mode: then it means what libvirt makes of it,
 //! and each doubt is told.
 
-use super::protocol::{PROTOCOLS, Protocol, protocol};
-use super::value::Refusal;
-use super::vars::{Access, Parameters, is_value, is_variable};
-use super::{Action, Direction, Entry, Field, FilterDef, Match, Reference, Rule, Term};
+pub(super) mod conditions;
+
+use super::protocol::PROTOCOLS;
+use super::vars::{Parameters, is_value, is_variable};
+use super::{Action, Direction, Entry, FilterDef, Reference, Rule};
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::{self, Element, Limits, Node, Position, nearest};
+use driver_api::kit::xml::{self, Attribute, Element, Limits, Node, Position, nearest};
 use driver_api::types::uuid::Uuid;
 
 /// What happens to a document that libvirt accepts in part only.
@@ -48,6 +49,14 @@ pub const MAX_PRIORITY: i32 = 1000;
 /// libvirt's code for what libvirt refuses too: 35 not XML, 27 another root or a malformed UUID, 8 chain and its
 /// priority, 67 an unknown action or direction, 1 the rest; 27 (or 92) for what libvirt would have dropped.
 pub fn parse(document: &[u8], mode: Mode) -> Result<Parsed> {
+    parse_by(document, &|_| mode)
+}
+
+/// Reads and validates one filter in the mode that its name asks for.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_by(document: &[u8], modes: &dyn Fn(&str) -> Mode) -> Result<Parsed> {
     let root = xml::parse(document, Origin::NWFILTER, &Limits::default()).map_err(|error| {
         Error::new(
             Code::XML_DETAIL,
@@ -55,8 +64,9 @@ pub fn parse(document: &[u8], mode: Mode) -> Result<Parsed> {
             format!("the filter is not XML: {error}"),
         )
     })?;
-    let mut reader = Reader::new(mode);
-    let (def, fresh_uuid) = reader.filter(root)?;
+    // What is refused before the name is known is refused for good.
+    let mut reader = Reader::new(Mode::Strict);
+    let (def, fresh_uuid) = reader.filter(root, modes)?;
     Ok(Parsed {
         def,
         fresh_uuid,
@@ -68,6 +78,14 @@ pub fn parse(document: &[u8], mode: Mode) -> Result<Parsed> {
 pub(crate) struct Reader {
     mode: Mode,
     doubts: Vec<String>,
+}
+
+/// The end of a message about an unknown name: the known one that was probably meant.
+pub(super) fn near(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!(", did you mean '{near}'?"),
+        None => String::new(),
+    }
 }
 
 /// An error about a place in the document.
@@ -107,17 +125,13 @@ impl Reader {
 
     /// Whatever is left of an element was not understood.
     pub(crate) fn rest(&mut self, element: &Element, attributes: &[&str], elements: &[&str]) -> Result<()> {
-        let near = |name: &str, known: &[&str]| match nearest(name, known.iter().copied()) {
-            Some(near) => format!(", did you mean '{near}'?"),
-            None => String::new(),
-        };
         for attribute in &element.attributes {
             if self.told_enough() {
                 return Ok(());
             }
             let hint = near(&attribute.name, attributes);
             let message = format!("<{}> has no attribute '{}'{hint}", element.name, attribute.name);
-            self.doubt(element.position, message)?;
+            self.doubt(attribute.position, message)?;
         }
         for node in &element.children {
             if self.told_enough() {
@@ -138,7 +152,7 @@ impl Reader {
         Ok(())
     }
 
-    fn filter(&mut self, mut root: Element) -> Result<(FilterDef, bool)> {
+    fn filter(&mut self, mut root: Element, modes: &dyn Fn(&str) -> Mode) -> Result<(FilterDef, bool)> {
         if root.name != "filter" {
             let message = format!(
                 "{}: the root element is <{}>, a filter's is <filter>",
@@ -146,11 +160,12 @@ impl Reader {
             );
             return Err(Error::new(Code::XML_ERROR, Origin::XML, message));
         }
-        let name = root.take_attr("name").unwrap_or_default();
-        let name = self.filter_name(root.position, name)?;
-        let priority = root.take_attr("priority").filter(|text| !text.is_empty());
-        let chain = root.take_attr("chain").filter(|text| !text.is_empty());
-        let (chain, chain_priority) = self.chain(root.position, chain, priority)?;
+        let name = demand(&mut root, "name", super::validate::NO_NAME)?;
+        let name = self.filter_name(name)?;
+        self.mode = modes(&name);
+        let priority = root.take_attribute("priority").filter(|given| !given.value.is_empty());
+        let chain = root.take_attribute("chain").filter(|given| !given.value.is_empty());
+        let (chain, chain_priority) = self.chain(chain, priority)?;
         let mut uuids = root.take_children("uuid").into_iter();
         let given = match uuids.next() {
             Some(element) => Self::uuid(&element)?,
@@ -198,30 +213,36 @@ impl Reader {
     }
 
     pub(crate) fn reference(&mut self, mut element: Element) -> Result<Reference> {
-        let at = element.position;
-        let Some(filter) = element.take_attr("filter") else {
-            let message = "<filterref> needs the attribute 'filter' with the other filter's name";
-            return Err(refuse(Code::INTERNAL, at, message));
-        };
+        let message = "<filterref> needs the attribute 'filter' with the other filter's name";
+        let filter = demand(&mut element, "filter", message)?.value;
         let mut parameters = Parameters::new();
         for mut parameter in element.take_children("parameter") {
-            let at = parameter.position;
-            match (parameter.take_attr("name"), parameter.take_attr("value")) {
-                (Some(name), Some(value)) if is_variable(&name) && is_value(&value) => {
-                    parameters.entry(name).or_default().push(value);
+            match (parameter.take_attribute("name"), parameter.take_attribute("value")) {
+                (Some(name), Some(value)) if is_variable(&name.value) && is_value(&value.value) => {
+                    parameters.entry(name.value).or_default().push(value.value);
                 }
-                (Some(name), Some(_)) if !is_variable(&name) => {
+                (
+                    Some(Attribute {
+                        value: name, position, ..
+                    }),
+                    Some(_),
+                ) if !is_variable(&name) => {
                     let message =
                         format!("parameter '{name}' is left out: names have letters of ASCII, digits and '_'");
-                    self.doubt(at, message)?;
+                    self.doubt(position, message)?;
                 }
-                (Some(name), Some(value)) => {
+                (Some(Attribute { value: name, .. }), Some(Attribute { value, position, .. })) => {
                     let message = format!(
                         "value '{value}' of parameter '{name}' is left out: values have letters of ASCII, digits and '_.:'"
                     );
+                    self.doubt(position, message)?;
+                }
+                (name, _) => {
+                    let lacking = if name.is_none() { "name" } else { "value" };
+                    let (at, hint) = near_rest(&parameter, lacking);
+                    let message = format!("<parameter> needs the attributes 'name' and 'value'{hint}");
                     self.doubt(at, message)?;
                 }
-                _ => self.doubt(at, "<parameter> needs the attributes 'name' and 'value'")?,
             }
             self.rest(&parameter, &["name", "value"], &[])?;
         }
@@ -230,32 +251,34 @@ impl Reader {
     }
 
     fn rule(&mut self, mut element: Element) -> Result<Rule> {
-        let at = element.position;
         let action = choice(&mut element, "action", Action::ALL)?;
         let direction = choice(&mut element, "direction", Direction::ALL)?;
-        let priority = match element.take_attr("priority") {
+        let priority = match element.take_attribute("priority") {
             None => DEFAULT_RULE_PRIORITY,
-            Some(text) => match super::validate::priority(&text) {
+            Some(Attribute {
+                value: text, position, ..
+            }) => match super::validate::priority(&text) {
                 Some(priority) => priority,
                 None => {
                     let message = format!(
                         "priority '{text}' of the rule is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}, \
                          so {DEFAULT_RULE_PRIORITY} would be taken"
                     );
-                    self.doubt(at, message)?;
+                    self.doubt(position, message)?;
                     DEFAULT_RULE_PRIORITY
                 }
             },
         };
-        let statematch = match element.take_attr("statematch") {
+        let statematch = match element.take_attribute("statematch") {
             None => true,
-            Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => false,
-            Some(text) => {
+            Some(given) if given.value == "0" || given.value.eq_ignore_ascii_case("false") => false,
+            Some(Attribute {
+                value: text, position, ..
+            }) => {
                 if text != "1" && !text.eq_ignore_ascii_case("true") {
-                    self.doubt(
-                        at,
-                        format!("statematch='{text}' is neither 'true' nor 'false', so it stays on"),
-                    )?;
+                    let hint = near(&text, &["true", "false"]);
+                    let message = format!("statematch='{text}' is neither 'true' nor 'false', so it stays on{hint}");
+                    self.doubt(position, message)?;
                 }
                 true
             }
@@ -271,114 +294,40 @@ impl Reader {
             matches,
         })
     }
-
-    /// Takes the protocol elements out of a rule and merges them into one set of conditions.
-    fn matches(&mut self, rule: &mut Element) -> Result<Option<Match>> {
-        let Some(protocol) = rule.elements().find_map(|element| protocol(&element.name)) else {
-            return Ok(None);
-        };
-        let parts = rule.take_children(protocol.name);
-        let at = parts.first().map_or(rule.position, |part| part.position);
-        let mut slots: Vec<Option<Field>> = protocol.attributes().map(|_| None).collect();
-        for part in parts {
-            self.part(protocol, part, &mut slots)?;
-        }
-        let mut matches = Match {
-            protocol,
-            fields: slots.into_iter().flatten().collect(),
-        };
-        self.settle(at, &mut matches)?;
-        let stranger = |node: &mut Node| matches!(node, Node::Element(e) if is_protocol(&e.name));
-        for node in rule.children.extract_if(.., stranger) {
-            let Node::Element(stranger) = node else { continue };
-            if !self.told_enough() {
-                let message = format!(
-                    "a rule has one protocol: <{}> beside <{}> means nothing",
-                    stranger.name, protocol.name
-                );
-                self.doubt(stranger.position, message)?;
-            }
-        }
-        Ok(Some(matches))
-    }
-
-    fn part(&mut self, protocol: &'static Protocol, mut part: Element, slots: &mut [Option<Field>]) -> Result<()> {
-        let at = part.position;
-        let negated = match part.take_attr("match").as_deref() {
-            Some("no") => true,
-            None | Some("yes") => false,
-            Some(other) => {
-                self.doubt(
-                    at,
-                    format!("match='{other}' is neither 'yes' nor 'no', so it counts as 'yes'"),
-                )?;
-                false
-            }
-        };
-        for (attribute, slot) in protocol.attributes().zip(slots) {
-            let Some(text) = part.take_attr(attribute.name) else {
-                continue;
-            };
-            if slot.is_some() {
-                let message = format!(
-                    "'{}' of <{}> is given twice, the last one would count",
-                    attribute.name, protocol.name
-                );
-                self.doubt(at, message)?;
-            }
-            let what = || format!("{}='{text}' of <{}>", attribute.name, protocol.name);
-            let term = match text.strip_prefix('$') {
-                Some(access) => {
-                    let (access, rest) = Access::read(access)
-                        .map_err(|why| refuse(Code::INTERNAL, at, format!("{} has an illegal value: {why}", what())))?;
-                    if !rest.is_empty() {
-                        self.doubt(at, format!("'{rest}' behind the bracket in {} means nothing", what()))?;
-                    }
-                    Term::Variable(access)
-                }
-                None => match attribute.kind.read(&text) {
-                    Ok(value) => Term::Value(value),
-                    Err(Refusal::Illegal(wanted)) => {
-                        let message = format!("{} has an illegal value: {wanted} is wanted", what());
-                        return Err(refuse(Code::INTERNAL, at, message));
-                    }
-                    Err(Refusal::Doubtful(value, why)) => {
-                        self.doubt(at, format!("{} {why}", what()))?;
-                        Term::Value(value)
-                    }
-                },
-            };
-            *slot = Some(Field {
-                attribute,
-                negated,
-                term,
-            });
-        }
-        let mut known: Vec<&str> = protocol.attributes().map(|attribute| attribute.name).collect();
-        known.push("match");
-        self.rest(&part, &known, &[])
-    }
 }
 
-fn is_protocol(name: &str) -> bool {
-    protocol(name).is_some()
+/// An attribute that has to be there.
+fn demand(element: &mut Element, name: &str, message: impl AsRef<str>) -> Result<Attribute> {
+    element.take_attribute(name).ok_or_else(|| {
+        let (at, hint) = near_rest(element, name);
+        refuse(Code::INTERNAL, at, format!("{}{hint}", message.as_ref()))
+    })
+}
+
+/// Where an attribute is missing: at what was probably meant to be it, with the end of a message that says so, or at the
+/// element.
+fn near_rest(element: &Element, name: &str) -> (Position, String) {
+    let meant = |given: &&Attribute| nearest(&given.name, [name]).is_some();
+    match element.attributes.iter().find(meant) {
+        Some(given) => (given.position, format!(", is '{}' meant to be '{name}'?", given.name)),
+        None => (element.position, String::new()),
+    }
 }
 
 fn choice<T: Copy>(element: &mut Element, name: &str, all: &[(T, &'static str)]) -> Result<T> {
-    let at = element.position;
     let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
-    let Some(text) = element.take_attr(name) else {
-        let message = format!("<rule> needs the attribute '{name}', one of {}", names.join(", "));
-        return Err(refuse(Code::INTERNAL, at, message));
-    };
-    match all.iter().find(|(_, known)| *known == text) {
+    let message = format!("<rule> needs the attribute '{name}', one of {}", names.join(", "));
+    let given = demand(element, name, message)?;
+    match all.iter().find(|(_, known)| *known == given.value) {
         Some((value, _)) => Ok(*value),
         None => {
+            let text = &given.value;
+            let hint = near(text, &names);
             let message = format!(
-                "unknown {name} '{text}' of a rule, one of {} is wanted",
+                "unknown {name} '{text}' of a rule, one of {} is wanted{hint}",
                 names.join(", ")
             );
-            Err(refuse(Code::CONFIG_UNSUPPORTED, at, message))
+            Err(refuse(Code::CONFIG_UNSUPPORTED, given.position, message))
         }
     }
 }

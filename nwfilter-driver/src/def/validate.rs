@@ -1,16 +1,20 @@
 //! Checks what belongs together: a filter's name and chain, and conditions of a rule that complete one another.
 
 use super::kind::Kind;
-use super::parse::{MAX_PRIORITY, Reader, refuse};
+use super::parse::conditions::Placed;
+use super::parse::{MAX_PRIORITY, Reader, near, refuse};
+use super::protocol::Protocol;
 use super::value::{End, Value};
 use super::{Field, Match, Term};
 use driver_api::error::{Code, Result};
-use driver_api::kit::xml::Position;
+use driver_api::kit::xml::Attribute;
 
 /// The greatest length of a filter's name in bytes.
 pub const MAX_NAME: usize = 63;
 /// The greatest length of a chain's name in bytes.
 pub const MAX_CHAIN: usize = 12;
+
+pub(super) const NO_NAME: &str = "the filter has no name: give <filter name='...'>";
 
 /// What a chain's name may begin with, and the priority that a chain has if it names none.
 const CHAINS: [(&str, i32); 7] = [
@@ -38,13 +42,10 @@ const RIVALS: [(&str, &str); 2] = [("srcipaddr", "srcipfrom"), ("dstipaddr", "ds
 
 impl Reader {
     /// A filter's name is also the name of its file.
-    pub(super) fn filter_name(&mut self, at: Position, name: String) -> Result<String> {
+    pub(super) fn filter_name(&mut self, given: Attribute) -> Result<String> {
+        let (at, name) = (given.position, given.value);
         if name.is_empty() {
-            return Err(refuse(
-                Code::INTERNAL,
-                at,
-                "the filter has no name: give <filter name='...'>",
-            ));
+            return Err(refuse(Code::INTERNAL, at, NO_NAME));
         }
         if name.len() > MAX_NAME {
             let message = format!(
@@ -64,22 +65,29 @@ impl Reader {
         Ok(name)
     }
 
-    pub(super) fn chain(&mut self, at: Position, chain: Option<String>, text: Option<String>) -> Result<(String, i32)> {
-        let given = match &text {
+    pub(super) fn chain(&mut self, chain: Option<Attribute>, given: Option<Attribute>) -> Result<(String, i32)> {
+        let given = match given {
             None => None,
-            Some(text) => Some(priority(text).ok_or_else(|| {
-                let message =
-                    format!("priority '{text}' of the filter is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}");
-                refuse(Code::INVALID_ARG, at, message)
-            })?),
+            Some(Attribute {
+                value: text, position, ..
+            }) => {
+                let number = priority(&text).ok_or_else(|| {
+                    let message = format!(
+                        "priority '{text}' of the filter is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}"
+                    );
+                    refuse(Code::INVALID_ARG, position, message)
+                })?;
+                Some((number, position))
+            }
         };
         let Some(chain) = chain else {
-            if let Some(priority) = given {
+            if let Some((priority, at)) = given {
                 let message = format!("priority '{priority}' without 'chain' means nothing: give the chain too");
                 self.doubt(at, message)?;
             }
             return Ok(("root".to_owned(), 0));
         };
+        let (at, chain) = (chain.position, chain.value);
         if chain.len() > MAX_CHAIN {
             let message = format!("chain '{chain}' is longer than {MAX_CHAIN} bytes");
             return Err(refuse(Code::INVALID_ARG, at, message));
@@ -93,84 +101,97 @@ impl Reader {
             Some((_, default)) => *default,
             None if chain == "root" => 0,
             None => {
-                let prefixes = CHAINS.map(|(prefix, _)| prefix).join(", ");
-                let message = format!("unknown chain '{chain}': it must be 'root' or begin with one of {prefixes}");
+                let prefixes = CHAINS.map(|(prefix, _)| prefix);
+                let known = [prefixes.as_slice(), &["root"]].concat();
+                let hint = near(chain.split('-').next().unwrap_or(&chain), &known);
+                let prefixes = prefixes.join(", ");
+                let message =
+                    format!("unknown chain '{chain}': it must be 'root' or begin with one of {prefixes}{hint}");
                 return Err(refuse(Code::INVALID_ARG, at, message));
             }
         };
-        Ok((chain, given.unwrap_or(default)))
+        Ok((chain, given.map_or(default, |(priority, _)| priority)))
     }
 
     /// Gives masks and range ends the `match` of what they complete, and refuses what would match nothing or
     /// everything.
-    pub(super) fn settle(&mut self, at: Position, matches: &mut Match) -> Result<()> {
-        complete_set(matches);
-        let element = matches.protocol.name;
-        for i in 0..matches.fields.len() {
-            let attribute = matches.fields[i].attribute;
+    pub(super) fn settle(&mut self, protocol: &'static Protocol, mut parts: Vec<Placed>) -> Result<Match> {
+        complete_set(protocol, &mut parts);
+        let element = protocol.name;
+        for i in 0..parts.len() {
+            let (attribute, at) = (parts[i].field.attribute, parts[i].at);
             let Some(base) = attribute.completes else {
                 continue;
             };
-            match matches.field(base).map(|field| field.negated) {
-                Some(negated) if negated == matches.fields[i].negated => {}
+            match find(&parts, base).map(|part| part.field.negated) {
+                Some(negated) if negated == parts[i].field.negated => {}
                 Some(negated) => {
                     let message = format!(
                         "'{}' of <{element}> belongs to '{base}' and must stand in an element with the same 'match'",
                         attribute.name
                     );
                     self.doubt(at, message)?;
-                    matches.fields[i].negated = negated;
+                    parts[i].field.negated = negated;
                 }
                 None if attribute.needs_base => {
                     let message = format!("'{}' of <{element}> means nothing without '{base}'", attribute.name);
                     self.doubt(at, message)?;
-                    matches.fields[i].negated = false;
+                    parts[i].field.negated = false;
                 }
                 None => {}
             }
         }
         for (address, range) in RIVALS {
-            if matches.field(address).is_some() && matches.field(range).is_some() {
+            if let (Some(_), Some(rival)) = (find(&parts, address), find(&parts, range)) {
                 let message = format!("'{range}' of <{element}> beside '{address}' means nothing: give one of them");
+                let at = rival.at;
                 self.doubt(at, message)?;
             }
         }
-        check_ports(at, matches)
+        check_ports(protocol, &parts)?;
+        let fields = parts.into_iter().map(|part| part.field).collect();
+        Ok(Match { protocol, fields })
     }
 }
 
+fn find<'a>(parts: &'a [Placed], name: &str) -> Option<&'a Placed> {
+    parts.iter().find(|part| part.field.attribute.name == name)
+}
+
 /// An ipset without flags looks at the sender.
-fn complete_set(matches: &mut Match) {
-    let Some(at) = matches
-        .fields
-        .iter()
-        .position(|field| field.attribute.kind == Kind::SetName)
-    else {
+fn complete_set(protocol: &Protocol, parts: &mut Vec<Placed>) {
+    let Some(i) = parts.iter().position(|part| part.field.attribute.kind == Kind::SetName) else {
         return;
     };
-    if matches.field("ipsetflags").is_some() {
+    if find(parts, "ipsetflags").is_some() {
         return;
     }
-    if let Some(attribute) = matches.protocol.attribute("ipsetflags") {
-        let flags = Field {
+    if let Some(attribute) = protocol.attribute("ipsetflags") {
+        let field = Field {
             attribute,
-            negated: matches.fields[at].negated,
+            negated: parts[i].field.negated,
             term: Term::Value(Value::SetFlags(vec![End::Source])),
         };
-        matches.fields.insert(at + 1, flags);
+        let at = parts[i].at;
+        parts.insert(i + 1, Placed { field, at });
     }
 }
 
 /// Ports of the Ethernet elements `ip` and `ipv6` need a protocol that has ports.
-fn check_ports(at: Position, matches: &Match) -> Result<()> {
+fn check_ports(protocol: &Protocol, parts: &[Placed]) -> Result<()> {
     let ports = ["srcportstart", "srcportend", "dstportstart", "dstportend"];
-    let element = matches.protocol.name;
-    if !matches!(element, "ip" | "ipv6") || ports.iter().all(|port| matches.field(port).is_none()) {
+    let element = protocol.name;
+    let Some(port) = ports.iter().find_map(|port| find(parts, port)) else {
+        return Ok(());
+    };
+    if !matches!(element, "ip" | "ipv6") {
         return Ok(());
     }
-    match matches.field("protocol").map(|field| &field.term) {
+    match find(parts, "protocol").map(|part| &part.field.term) {
         Some(Term::Value(Value::Number { value, .. })) if WITH_PORTS.contains(value) => Ok(()),
         _ => {
+            // A protocol without ports is what is wrong; where there is none it is the port.
+            let at = find(parts, "protocol").map_or(port.at, |part| part.at);
             let message = format!("ports of <{element}> need a 'protocol' that has them: tcp, udp, sctp or 33 (dccp)");
             Err(refuse(Code::INTERNAL, at, message))
         }

@@ -120,6 +120,22 @@ impl Kind {
         }
     }
 
+    /// The first name in an illegal value that is none of this kind's names, and those names; `None` where a value has no
+    /// names.
+    #[must_use]
+    pub fn unknown_name<'a>(&self, text: &'a str) -> Option<(&'a str, Vec<&'static str>)> {
+        let (names, separators): (Vec<&'static str>, &[char]) = match *self {
+            Self::Number { names, .. } => (names.iter().map(|(_, name)| *name).collect(), &[]),
+            Self::States => (STATES.iter().map(|(_, name)| *name).collect(), &[',', ' ']),
+            Self::TcpFlags => (TCP_FLAGS.iter().map(|(_, name)| *name).collect(), &[',', ' ', '/']),
+            Self::SetFlags => (vec!["src", "dst"], &[',']),
+            _ => return None,
+        };
+        let known = |item: &&str| !names.iter().any(|name| name.eq_ignore_ascii_case(item));
+        let unknown = text.split(separators).filter(|item| !item.is_empty()).find(known)?;
+        Some((unknown, names))
+    }
+
     /// What a value of this kind looks like, in words.
     #[must_use]
     pub fn wanted(&self) -> String {
