@@ -1,7 +1,8 @@
 //! `Nwfilter`: the driver itself, its table of filters, and the way of a definition into force.
 
+use crate::compat::Compat;
 use crate::def::FilterDef;
-use crate::def::parse::{Mode, Parsed, parse};
+use crate::def::parse::{Mode, Parsed, parse_by};
 use crate::filters::{Filters, brief};
 use crate::store::Store;
 use arc_swap::ArcSwap;
@@ -24,7 +25,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Nwfilter {
     store: Store,
-    compat: bool,
+    compat: Compat,
     filters: ArcSwap<Filters>,
 }
 
@@ -37,20 +38,20 @@ impl Driver for Nwfilter {
     };
 
     fn open(_host: Host, config: Config) -> Result<Self> {
-        let mut compat = false;
+        let mut compat = Compat::default();
         for (key, value) in &config.options {
-            compat = match (key.as_str(), value.as_str()) {
-                ("compat", "true") => true,
-                ("compat", "false") => false,
-                ("compat", other) => {
-                    let message = format!("option 'compat' of the nwfilter driver is '{other}', not 'true' or 'false'");
+            match key.as_str() {
+                "compat" => compat.all = switch(key, value)?,
+                "compat_filters" => compat.filters = value.lines().map(str::to_owned).collect(),
+                other => {
+                    let known = ["compat", "compat_filters"];
+                    let message = format!(
+                        "unknown option '{other}' of the nwfilter driver, known are {}",
+                        known.join(", ")
+                    );
                     return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
                 }
-                (other, _) => {
-                    let message = format!("unknown option '{other}' of the nwfilter driver, the only one is 'compat'");
-                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
-                }
-            };
+            }
         }
         Ok(Self {
             store: Store::new(config.conf_dir),
@@ -63,7 +64,7 @@ impl Driver for Nwfilter {
         let mut filters = cx.filters()?;
         sound(&mut filters)?;
         let mut table = Filters::default();
-        for parsed in self.store.load(self.mode(0))? {
+        for parsed in self.store.load(&|name| self.mode(name, 0))? {
             let name = parsed.def.name.clone();
             match self.take_in(&table, parsed) {
                 Ok(Some(next)) => table = next,
@@ -101,7 +102,7 @@ impl FilterDriver for Nwfilter {
         known_flags("define", flags, DEFINE_VALIDATE)?;
         let mut filters = cx.filters()?;
         sound(&mut filters)?;
-        let parsed = parse(xml.as_bytes(), self.mode(flags))?;
+        let parsed = parse_by(xml.as_bytes(), &|name| self.mode(name, flags))?;
         tell(&parsed);
         let def = parsed.def;
         let done = brief(&def);
@@ -138,9 +139,9 @@ impl Nwfilter {
         self.filters.load_full()
     }
 
-    const fn mode(&self, flags: u32) -> Mode {
+    fn mode(&self, name: &str, flags: u32) -> Mode {
         match flags & DEFINE_VALIDATE {
-            0 if self.compat => Mode::Compat,
+            0 if self.compat.covers(name) => Mode::Compat,
             0 => Mode::Strict,
             _ => Mode::Validate,
         }
@@ -173,6 +174,18 @@ fn sound<L: Level>(guard: &mut Guard<'_, L, W>) -> Result<()> {
         guard.clear_poison()?;
     }
     Ok(())
+}
+
+/// A switch among the driver's options.
+fn switch(key: &str, value: &str) -> Result<bool> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => {
+            let message = format!("option '{key}' of the nwfilter driver is '{other}', not 'true' or 'false'");
+            Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message))
+        }
+    }
 }
 
 fn tell(parsed: &Parsed) {

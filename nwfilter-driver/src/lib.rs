@@ -8,6 +8,7 @@
 //! store      their files
 //! engine/    what is in force, and the way of a change
 //! folder     one file per name, replaced atomically
+//! compat     which filters are taken as libvirt takes them
 //! driver     the entry points, their locks and their order
 //! ```
 
@@ -19,6 +20,7 @@ pub mod folder;
 pub mod ruleset;
 pub mod store;
 
+mod compat;
 mod driver;
 
 pub use driver::Nwfilter;

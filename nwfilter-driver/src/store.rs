@@ -1,7 +1,7 @@
 //! The files of filter definitions.
 
 use crate::def::FilterDef;
-use crate::def::parse::{Mode, Parsed, parse};
+use crate::def::parse::{Mode, Parsed, parse_by};
 use crate::folder::{Folder, Staged, belongs, read};
 use driver_api::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -45,10 +45,10 @@ impl Store {
     ///
     /// # Errors
     /// 38 when the folder itself can not be read.
-    pub fn load(&self, mode: Mode) -> Result<Vec<Parsed>> {
+    pub fn load(&self, modes: &dyn Fn(&str) -> Mode) -> Result<Vec<Parsed>> {
         let mut loaded = Vec::new();
         for file in self.folder.files()? {
-            match read_one(&file, mode) {
+            match read_one(&file, modes) {
                 Ok(parsed) => loaded.push(parsed),
                 Err(error) => self.folder.set_aside(&file, &error),
             }
@@ -60,9 +60,9 @@ impl Store {
     ///
     /// # Errors
     /// 38 when the folder can not be read, else what is wrong with the first file that can not be used, named.
-    pub fn reread(&self, mode: Mode) -> Result<Vec<Parsed>> {
+    pub fn reread(&self, modes: &dyn Fn(&str) -> Mode) -> Result<Vec<Parsed>> {
         let named = |file: &PathBuf| {
-            read_one(file, mode).map_err(|error| error.within(format!("cannot use '{}'", file.display())))
+            read_one(file, modes).map_err(|error| error.within(format!("cannot use '{}'", file.display())))
         };
         self.folder.files()?.iter().map(named).collect()
     }
@@ -73,8 +73,8 @@ impl Store {
     }
 }
 
-fn read_one(file: &Path, mode: Mode) -> Result<Parsed> {
-    let parsed = parse(&read(file)?, mode)?;
+fn read_one(file: &Path, modes: &dyn Fn(&str) -> Mode) -> Result<Parsed> {
+    let parsed = parse_by(&read(file)?, modes)?;
     belongs(file, "filter", &parsed.def.name)?;
     Ok(parsed)
 }
@@ -82,6 +82,7 @@ fn read_one(file: &Path, mode: Mode) -> Result<Parsed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::def::parse::parse;
     use driver_api::error::Code;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
@@ -111,9 +112,9 @@ mod tests {
         drop(store.stage(&def("a", "new")).unwrap());
         drop(store.stage(&def("b", "")).unwrap());
         assert_eq!(names(folder.path()), ["a.xml"]);
-        assert_eq!(store.load(Mode::Strict).unwrap().remove(0).def, def("a", "old"));
+        assert_eq!(store.load(&|_| Mode::Strict).unwrap().remove(0).def, def("a", "old"));
         store.stage(&def("a", "new")).unwrap().commit().unwrap();
-        assert_eq!(store.load(Mode::Strict).unwrap().remove(0).def, def("a", "new"));
+        assert_eq!(store.load(&|_| Mode::Strict).unwrap().remove(0).def, def("a", "new"));
         let mode = fs::metadata(folder.path().join("a.xml")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         store.remove("a").unwrap();
@@ -137,7 +138,7 @@ mod tests {
         );
         write("draft.xml.new", b"<filter");
         fs::create_dir(folder.path().join("folder.xml")).unwrap();
-        let loaded = store.load(Mode::Strict).unwrap();
+        let loaded = store.load(&|_| Mode::Strict).unwrap();
         assert_eq!(loaded.len(), 1);
         assert_eq!(
             names(folder.path()),

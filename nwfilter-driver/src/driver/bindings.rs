@@ -22,7 +22,8 @@ impl BindingDriver for Nwfilter {
 
     fn create_binding(&self, _cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief> {
         known_flags("create", flags, DEFINE_VALIDATE)?;
-        let def = parse(xml.as_bytes(), self.mode(flags))?.def;
+        // A binding has no name of its own to be meant by, so only the whole host's switch counts.
+        let def = parse(xml.as_bytes(), self.mode("", flags))?.def;
         Err(self.unsupported(&def.port, &def.filter))
     }
 

@@ -284,6 +284,11 @@ fn validation_and_compat_are_asked_for_by_flag_and_option() {
     assert_eq!(code(&compat, DEFINE_VALIDATE), Err(Code::XML_INVALID_SCHEMA));
     assert!(code(&compat, 0).is_ok());
     assert!(made(&folder, &[("compat", "false")]).is_ok());
+    for (patterns, accepted) in [("other\nla*", true), ("other", false), ("", false)] {
+        let some = made(&folder, &[("compat_filters", patterns)]).unwrap();
+        assert_eq!(code(&some, 0).is_ok(), accepted, "{patterns}");
+        assert_eq!(code(&some, DEFINE_VALIDATE), Err(Code::XML_INVALID_SCHEMA));
+    }
     for option in [("compat", "maybe"), ("kompat", "true")] {
         let error = made(&folder, &[option]).unwrap_err();
         assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
