@@ -4,6 +4,7 @@
 //! def/       what the user asked for: XML to definitions and back
 //! binding/   the same for a filter on a port, and the files of bindings
 //! ruleset/   what should be in force, as data of our own
+//! simulate/  what becomes of a frame, worked out without a kernel
 //! filters    all definitions as one immutable table
 //! store      their files
 //! engine/    what is in force, and the way of a change
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod filters;
 pub mod folder;
 pub mod ruleset;
+pub mod simulate;
 pub mod store;
 
 mod compat;

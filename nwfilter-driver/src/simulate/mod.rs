@@ -1,0 +1,21 @@
+//! A frame's fate without a kernel: the program of a port asked as the kernel's tables would ask it.
+//!
+//! ```text
+//! describe, pcap, frame   where frames come from: words, captures, parts
+//! packet                  what nf_tables can read of a frame
+//! tuple, connection       whose connection a packet belongs to
+//! run                     hooks, chains, rules: the fate and why
+//! ```
+//!
+//! The kernel stays right: `tests/agreement.rs` sends random frames through both and compares.
+
+pub mod connection;
+pub mod describe;
+pub mod frame;
+pub mod packet;
+pub mod pcap;
+pub mod run;
+pub mod tuple;
+
+pub use connection::Connections;
+pub use run::{Fate, Outcome, Rules, Step, Way, run};
