@@ -4,6 +4,7 @@ use crate::compat::Compat;
 use crate::def::FilterDef;
 use crate::def::parse::{Mode, Parsed, parse_by};
 use crate::filters::{Filters, brief};
+use crate::shipped::Shipped;
 use crate::store::Store;
 use arc_swap::ArcSwap;
 use driver_api::driver::{Config, Driver, DriverInfo, FilterDriver};
@@ -26,6 +27,8 @@ use std::time::Duration;
 pub struct Nwfilter {
     store: Store,
     compat: Compat,
+    /// `None` when the host is to have none of them.
+    shipped: Option<Shipped>,
     filters: ArcSwap<Filters>,
 }
 
@@ -39,12 +42,14 @@ impl Driver for Nwfilter {
 
     fn open(_host: Host, config: Config) -> Result<Self> {
         let mut compat = Compat::default();
+        let mut shipped = true;
         for (key, value) in &config.options {
             match key.as_str() {
                 "compat" => compat.all = switch(key, value)?,
                 "compat_filters" => compat.filters = value.lines().map(str::to_owned).collect(),
+                "shipped_filters" => shipped = switch(key, value)?,
                 other => {
-                    let known = ["compat", "compat_filters"];
+                    let known = ["compat", "compat_filters", "shipped_filters"];
                     let message = format!(
                         "unknown option '{other}' of the nwfilter driver, known are {}",
                         known.join(", ")
@@ -56,6 +61,7 @@ impl Driver for Nwfilter {
         Ok(Self {
             store: Store::new(config.conf_dir),
             compat,
+            shipped: shipped.then(|| Shipped::new(&config.state_dir)),
             filters: ArcSwap::default(),
         })
     }
@@ -71,6 +77,9 @@ impl Driver for Nwfilter {
                 Ok(None) => {}
                 Err(error) => self.store.set_aside_filter(&name, &error),
             }
+        }
+        if let Some(shipped) = &self.shipped {
+            table = shipped.install(&self.store, table);
         }
         let mut update = filters.update_write()?;
         sound(&mut update)?;

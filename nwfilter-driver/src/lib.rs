@@ -9,6 +9,7 @@
 //! store      their files
 //! engine/    what is in force, and the way of a change
 //! folder     one file per name, replaced atomically
+//! shipped    filters that come with the driver, and which of them the user was given
 //! compat     which filters are taken as libvirt takes them
 //! driver     the entry points, their locks and their order
 //! ```
@@ -24,6 +25,7 @@ pub mod store;
 
 mod compat;
 mod driver;
+mod shipped;
 
 pub use driver::Nwfilter;
 

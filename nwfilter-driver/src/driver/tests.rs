@@ -132,10 +132,11 @@ struct Made {
 
 fn made(folder: &TempDir, options: &[(&str, &str)]) -> Result<Made> {
     let folder = folder.path().to_str().unwrap();
-    let mut pairs = vec![Pair {
-        name: "conf_dir".into(),
-        value: folder.into(),
-    }];
+    let pair = |name: &str, value: &str| Pair {
+        name: name.into(),
+        value: value.into(),
+    };
+    let mut pairs = vec![pair("conf_dir", folder), pair("option.shipped_filters", "false")];
     pairs.extend(options.iter().map(|(key, value)| Pair {
         name: format!("option.{key}").into(),
         value: (*value).into(),
