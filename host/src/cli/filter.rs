@@ -79,12 +79,13 @@ impl Filter {
 }
 
 impl Port {
+    /// The name as given.
+    pub(super) fn word(&self) -> &str {
+        self.port.as_deref().or(self.port_option.as_deref()).unwrap_or_default()
+    }
+
     fn lookup(&self) -> NwfilterBindingLookupByPortDev {
-        let name = self
-            .port
-            .clone()
-            .or_else(|| self.port_option.clone())
-            .unwrap_or_default();
+        let name = self.word().to_owned();
         NwfilterBindingLookupByPortDev { name }
     }
 }

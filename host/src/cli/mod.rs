@@ -10,7 +10,9 @@ pub mod define;
 pub mod event;
 pub mod exit;
 pub mod filter;
+pub mod frame;
 pub mod host;
+pub mod inspect;
 pub mod lifecycle;
 pub mod look;
 pub mod node;
@@ -19,6 +21,8 @@ pub mod run;
 pub mod serve;
 pub mod signals;
 pub mod terminal;
+pub mod trace;
+pub mod trial;
 pub mod words;
 
 use crate::client::{self, Connection, Target, Wish};
@@ -85,6 +89,15 @@ pub enum Verb {
     /// Network filters.
     #[command(flatten)]
     Filter(filter::Verb),
+    /// Network filters in force.
+    #[command(flatten)]
+    Inspect(inspect::Verb),
+    /// Packets against a network filter.
+    #[command(flatten)]
+    Trial(trial::Verb),
+    /// Packets on their way through network filters.
+    #[command(flatten)]
+    Trace(trace::Verb),
     /// The host's inside.
     #[command(flatten)]
     Host(host::Verb),
@@ -164,6 +177,9 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Event(verb) => verb.perform(&session),
         Verb::Node(verb) => verb.perform(&session),
         Verb::Filter(verb) => verb.perform(&session),
+        Verb::Inspect(verb) => verb.perform(&session),
+        Verb::Trial(verb) => verb.perform(&session),
+        Verb::Trace(verb) => verb.perform(&session),
         Verb::Host(verb) => verb.perform(&session),
         Verb::Serve(verb) => verb.perform(&session),
         Verb::Run(verb) => verb.perform(&session),

@@ -179,7 +179,7 @@ impl<T: Display> From<T> for Cell {
 }
 
 /// A name can hold what moves a terminal's cursor; shown, it must not.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let escape = |c: char| {
         if c.is_control() {
             c.escape_default().to_string()

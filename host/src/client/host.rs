@@ -36,7 +36,7 @@ impl Connection {
         })
     }
 
-    fn host_call<P: Procedure>(&mut self, args: &P) -> Result<P::Ret> {
+    pub(super) fn host_call<P: Procedure>(&mut self, args: &P) -> Result<P::Ret> {
         self.call_at(OWN_PROGRAM, P::NUMBER, args).map(|(ret, _)| ret)
     }
 }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod filter;
 pub mod host;
+pub mod inspect;
 pub mod stream;
 pub mod target;
 

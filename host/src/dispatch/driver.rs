@@ -5,7 +5,7 @@ use crate::plugin::{Context, Plugin};
 use crate::server::Call;
 use driver_api::abi;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::loaded::{Bindings, Filters, Virt};
+use driver_api::kit::loaded::{Bindings, Filters, Inspect, Virt};
 use driver_api::types::guest::ConsoleRef;
 use driver_api::types::metadata::MetadataChange;
 use driver_api::types::uuid::Uuid;
@@ -129,6 +129,27 @@ impl Dispatch {
                 driver.bindings().ok_or_else(|| lacks(&plugin, "filter bindings"))?,
                 token,
             )
+        })
+    }
+
+    /// Looks at filters in force; takes no lock.
+    pub(super) fn inspect<T>(&self, method: &'static str, work: impl FnOnce(Inspect<'_>) -> Result<T>) -> Result<T> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.read(method, |driver| {
+            work(
+                driver
+                    .inspect()
+                    .ok_or_else(|| lacks(&plugin, "looks at filters in force"))?,
+            )
+        })
+    }
+
+    /// Has the filter driver read everything anew.
+    pub(super) fn reload_filters(&self, call: &Call<'_>) -> Result<()> {
+        let plugin = self.plugins.filter_driver()?;
+        plugin.call("reload", &context(call), |driver, token| {
+            let inspect = driver.inspect().ok_or_else(|| lacks(&plugin, "reloading of filters"))?;
+            inspect.reload(token)
         })
     }
 }

@@ -11,6 +11,7 @@ mod driver;
 mod empty;
 mod event;
 mod filter;
+mod inspect;
 mod life;
 mod metadata;
 mod node;
@@ -171,6 +172,10 @@ served! {
         ConnectDomainEventCallbackRegisterAny => register, ConnectDomainEventCallbackDeregisterAny => deregister,
         ConnectDomainEventRegisterAny => register_any, ConnectDomainEventDeregisterAny => deregister_any,
         ConnectDomainEventRegister => register_lifecycle, ConnectDomainEventDeregister => deregister_lifecycle;
+    inspect / inspect:
+        NwfilterGetStatus => status, NwfilterGetPort => port, NwfilterGetCounters => counters, NwfilterTest => test,
+        NwfilterStartTrace => start_trace, NwfilterNextTrace => next_trace, NwfilterStopTrace => stop_trace,
+        NwfilterReload => reload;
     lockstep / own: HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter;
     node / node: NodeGetInfo => info;
     nwfilter / filter:

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod domain;
 pub mod empty;
 pub mod event;
+pub mod inspect;
 pub mod lockstep;
 pub mod node;
 pub mod nwfilter;
@@ -101,6 +102,7 @@ pub fn numbers() -> impl Iterator<Item = u32> {
         domain::NUMBERS,
         empty::NUMBERS,
         event::NUMBERS,
+        inspect::NUMBERS,
         lockstep::NUMBERS,
         node::NUMBERS,
         nwfilter::NUMBERS,
@@ -117,6 +119,7 @@ pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
         || domain::decode_any(number, bytes)
         || empty::decode_any(number, bytes)
         || event::decode_any(number, bytes)
+        || inspect::decode_any(number, bytes)
         || lockstep::decode_any(number, bytes)
         || node::decode_any(number, bytes)
         || nwfilter::decode_any(number, bytes)
