@@ -3,6 +3,8 @@
 //! ```text
 //! def/       what the user asked for: XML to definitions and back
 //! binding/   the same for a filter on a port, and the files of bindings
+//! expand/    a filter with all that it refers to, and its variables
+//! compile/   from that to a program
 //! ruleset/   what should be in force, as data of our own
 //! simulate/  what becomes of a frame, worked out without a kernel
 //! filters    all definitions as one immutable table
@@ -15,8 +17,10 @@
 //! ```
 
 pub mod binding;
+pub mod compile;
 pub mod def;
 pub mod engine;
+pub mod expand;
 pub mod filters;
 pub mod folder;
 pub mod ruleset;

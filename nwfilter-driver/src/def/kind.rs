@@ -4,7 +4,7 @@
 pub type Names = &'static [(u32, &'static str)];
 
 /// How a number without a name is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Base {
     /// As it was written: decimal or hexadecimal.
     Kept,
@@ -13,7 +13,7 @@ pub enum Base {
 }
 
 /// What an attribute's value may be when it is not a variable. Every attribute also accepts a variable.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// A number in a range.
     Number {

@@ -14,6 +14,7 @@
 
 pub mod condition;
 pub mod desired;
+mod print;
 
 pub use condition::{Base, Condition, Load, Predicate, SlotKey, States, Test};
 pub use desired::{Desired, PortRules, ProgramName};
