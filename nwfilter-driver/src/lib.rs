@@ -10,6 +10,8 @@
 //! filters    all definitions as one immutable table
 //! store      their files
 //! engine/    what is in force, and the way of a change
+//! learn/     a guest's addresses, from its frames
+//! links/     the kernel's network devices
 //! folder     one file per name, replaced atomically
 //! shipped    filters that come with the driver, and which of them the user was given
 //! compat     which filters are taken as libvirt takes them
@@ -23,6 +25,8 @@ pub mod engine;
 pub mod expand;
 pub mod filters;
 pub mod folder;
+pub mod learn;
+pub mod links;
 pub mod ruleset;
 pub mod simulate;
 pub mod store;
