@@ -8,6 +8,7 @@ use crate::lock::token::Cx;
 use crate::types::domain::DomainEvent;
 use crate::types::filter::PortRequest;
 use crate::types::guest::{GuestId, GuestSpec, Started};
+use std::os::fd::BorrowedFd;
 
 /// The host as a driver sees it; cheap to clone, valid for the life of the process.
 #[derive(Clone, Debug)]
@@ -34,6 +35,21 @@ impl Host {
     /// 38 with the step that failed; nothing is left of it.
     pub fn spawn(&self, cx: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started> {
         self.services.spawn(cx.call(), spec)
+    }
+
+    /// [`Host::spawn`] of a guest that is born with open descriptors: number `k` of the slice is descriptor
+    /// [`DESCRIPTOR_FD`](crate::types::guest::DESCRIPTOR_FD)` + k` of its first process. The caller keeps its own; what lives only as long as a descriptor is
+    /// open lives as long as the guest, whatever becomes of the host.
+    ///
+    /// # Errors
+    /// 3 when the host does not offer `descriptors/1`, 8 for more descriptors than it passes on, else as [`Host::spawn`].
+    pub fn spawn_with(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        spec: &GuestSpec,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Started> {
+        self.services.spawn_with(cx.call(), spec, descriptors)
     }
 
     /// The guests of this driver that outlived the last host, or ended while no host ran. Their events begin to come

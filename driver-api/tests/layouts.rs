@@ -8,7 +8,9 @@ use abi_stable::StableAbi;
 use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::interface::Table;
 use driver_api::abi::root::Root;
-use driver_api::abi::{console, core, event, inspect, lock, log, manifest, metadata, nwfilter, ports, spawn, virt};
+use driver_api::abi::{
+    console, core, descriptors, event, inspect, lock, log, manifest, metadata, nwfilter, ports, spawn, virt,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -87,6 +89,7 @@ fn all() -> String {
         (log::LogV1::ID, log::LogV1::LAYOUT),
         (event::EventV1::ID, event::EventV1::LAYOUT),
         (spawn::SpawnV1::ID, spawn::SpawnV1::LAYOUT),
+        (descriptors::DescriptorsV1::ID, descriptors::DescriptorsV1::LAYOUT),
         (ports::PortsV1::ID, ports::PortsV1::LAYOUT),
     ];
     for (id, layout) in tables {

@@ -1,5 +1,6 @@
 //! `Services`: the host's tables as a driver found them, each checked before its first use.
 
+use super::descriptors::DescriptorsV1;
 use super::event::EventV1;
 use super::interface::Table;
 use super::lock::{Call, HostObj, LockV1};
@@ -16,6 +17,7 @@ use crate::types::domain::DomainEvent;
 use crate::types::filter::PortRequest;
 use crate::types::guest::{GuestId, GuestSpec, Started};
 use abi_stable::std_types::{ROption, RString};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What the host offers to this driver.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Services {
     log: Option<&'static LogV1>,
     event: Option<&'static EventV1>,
     spawn: Option<&'static SpawnV1>,
+    descriptors: Option<&'static DescriptorsV1>,
     ports: Option<&'static PortsV1>,
 }
 
@@ -44,6 +47,7 @@ impl Services {
             log: find(&host)?,
             event: find(&host)?,
             spawn: find(&host)?,
+            descriptors: find(&host)?,
             ports: find(&host)?,
         })
     }
@@ -78,6 +82,14 @@ impl Services {
 
     pub(crate) fn spawn(&self, call: Call, spec: &GuestSpec) -> Result<Started> {
         (self.spawner()?.spawn)(self.obj, call, spec.into())
+            .into_result()?
+            .try_into()
+    }
+
+    pub(crate) fn spawn_with(&self, call: Call, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        let table = self.descriptors.ok_or_else(|| missing(DescriptorsV1::ID))?;
+        let numbers = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        (table.spawn_with)(self.obj, call, spec.into(), numbers)
             .into_result()?
             .try_into()
     }

@@ -6,6 +6,7 @@
 
 pub mod console;
 pub mod core;
+pub mod descriptors;
 pub mod domain;
 pub mod event;
 pub mod filter;

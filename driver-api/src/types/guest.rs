@@ -10,6 +10,9 @@ pub struct GuestId(pub u64);
 /// The first descriptor number that a guest's consoles get: console `k` is descriptor `CONSOLE_FD + k`.
 pub const CONSOLE_FD: i32 = 10;
 
+/// The first number of the descriptors that a guest is born with ([`crate::host::Host::spawn_with`]).
+pub const DESCRIPTOR_FD: i32 = 64;
+
 /// A guest process tree to be started under a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct GuestSpec {

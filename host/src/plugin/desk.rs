@@ -9,6 +9,7 @@ use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::HostServices;
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Weak};
 
 /// The room of the guest processes, as plug-ins reach it. Each method is that of `driver_api::host::Host` with the same
@@ -16,6 +17,7 @@ use std::sync::{Arc, Weak};
 #[allow(clippy::missing_errors_doc, missing_docs, reason = "documented at `Host`")]
 pub trait GuestRoom: Send + Sync + fmt::Debug {
     fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started>;
+    fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started>;
     fn survivors(&self, driver: &str) -> Result<Vec<Started>>;
     fn watch(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn kill(&self, driver: &str, guest: GuestId) -> Result<()>;
@@ -58,7 +60,7 @@ impl Desk {
 pub(super) fn offers(id: &str, guests: bool) -> bool {
     match id {
         "lock/1" | "log/1" | "event/1" | "ports/1" => true,
-        "spawn/1" => guests,
+        "spawn/1" | "descriptors/1" => guests,
         _ => false,
     }
 }

@@ -2,11 +2,12 @@
 
 use super::life::Life;
 use super::order::{CONTROL, ENDED, Ended, Failure, Order, Report, Step};
+use super::parcel;
 use super::record::{self, Durable};
 use super::{start, sys};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::Permissions;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -57,13 +58,18 @@ pub fn main() -> ExitCode {
 }
 
 fn supervise(host: &mut UnixStream) -> Result<Life, Failure> {
-    let mut text = Vec::new();
-    host.read_to_end(&mut text).step(|| "read the order".to_owned())?;
+    let (text, descriptors) = parcel::receive(host).step(|| "read the order".to_owned())?;
     let order: Order = serde_json::from_slice(&text).map_err(|e| Failure::new(format!("understand the order: {e}")))?;
     drop(text);
+    if descriptors.len() != order.descriptors {
+        let (came, wanted) = (descriptors.len(), order.descriptors);
+        return Err(Failure::new(format!(
+            "take the guest's {wanted} descriptors: {came} came"
+        )));
+    }
     let terminate = sys::signal_descriptor(libc::SIGTERM).step(|| "set up signals".to_owned())?;
     let listener = listen()?;
-    let guest = start::start(&order, || is_there(host))?;
+    let guest = start::start(&order, descriptors, || is_there(host))?;
     report(host, &Report::Started(guest.running.clone()));
     Ok(Life::new(guest, listener, terminate))
 }

@@ -15,6 +15,7 @@ use rustix::event::EventfdFlags;
 use rustix::process::{Signal, pidfd_send_signal};
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,12 +129,20 @@ impl Guests {
     /// # Errors
     /// 38 with the step that failed, 8 when the spec makes no sense; nothing is left of it.
     pub fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started> {
+        self.spawn_with(driver, spec, &[])
+    }
+
+    /// Starts a guest that is born with these descriptors, from number `DESCRIPTOR_FD` on.
+    ///
+    /// # Errors
+    /// As [`Guests::spawn`], and 8 for more descriptors than are passed on.
+    pub fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
         let shared = &self.shared;
         let number = shared.table.lock().numbers.take();
         let id = number.map_err(|e| system("cannot write the guest counter").because(e))?;
         let guest = GuestId(id);
-        let order = launch::order(shared, id, driver, spec)?;
-        let launched = launch::launch(shared, &order)?;
+        let order = launch::order(shared, id, driver, spec, descriptors.len())?;
+        let launched = launch::launch(shared, &order, descriptors)?;
         let started = started(&shared.run, guest, &order, Some(&launched.running));
         tracing::info!(
             guest = id,

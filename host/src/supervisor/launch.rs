@@ -2,14 +2,15 @@
 
 use super::child::ARGUMENT;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
+use super::parcel;
 use super::record::{self, Durable};
 use super::table::Shared;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -19,6 +20,8 @@ use std::time::Duration;
 
 /// Consoles of one guest; each costs descriptors and up to 64 KiB in the supervisor.
 const CONSOLES: usize = 32;
+/// Descriptors that one guest may be born with.
+const DESCRIPTORS: usize = 32;
 
 /// A supervisor whose guest runs.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What a driver asked for as an order to the supervisor of guest `id`.
-pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec) -> Result<Order> {
+pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec, descriptors: usize) -> Result<Order> {
     let wrong = |what: String| {
         Error::new(
             Code::INVALID_ARG,
@@ -59,6 +62,11 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec) ->
         return Err(wrong(format!(
             "it has {} consoles, {CONSOLES} is the limit",
             spec.consoles.len()
+        )));
+    }
+    if descriptors > DESCRIPTORS {
+        return Err(wrong(format!(
+            "it is to be born with {descriptors} descriptors, {DESCRIPTORS} is the limit"
         )));
     }
     let options = &shared.options;
@@ -93,6 +101,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec) ->
                 writable: file.writable,
             })
             .collect(),
+        descriptors,
         memory_bytes: if spec.memory_bytes == 0 {
             options.memory_bytes
         } else {
@@ -128,9 +137,9 @@ fn log_name(spec: &GuestSpec) -> String {
 }
 
 /// Starts the supervisor and waits until the guest's program has been executed.
-pub(super) fn launch(shared: &Shared, order: &Order) -> Result<Launched> {
+pub(super) fn launch(shared: &Shared, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Launched> {
     let dir = &order.run_dir;
-    let result = try_launch(shared, order, dir);
+    let result = try_launch(shared, order, descriptors, dir);
     if result.is_err()
         && let Err(e) = std::fs::remove_dir_all(dir)
     {
@@ -139,7 +148,7 @@ pub(super) fn launch(shared: &Shared, order: &Order) -> Result<Launched> {
     result.map_err(|e| e.within(format!("cannot start domain '{}'", order.name)))
 }
 
-fn try_launch(shared: &Shared, order: &Order, dir: &Path) -> Result<Launched> {
+fn try_launch(shared: &Shared, order: &Order, descriptors: &[BorrowedFd<'_>], dir: &Path) -> Result<Launched> {
     let make = |e| system(format!("cannot make the run folder '{}'", dir.display())).because(e);
     private_folder(dir).map_err(make)?;
     record::write(dir, ORDER, order, Durable::No).map_err(make)?;
@@ -158,7 +167,7 @@ fn try_launch(shared: &Shared, order: &Order, dir: &Path) -> Result<Launched> {
         .stderr(Stdio::from(log))
         .spawn()
         .map_err(|e| system(format!("cannot run the supervisor '{}'", program.display())).because(e))?;
-    let launched = hand_over(&ours, order, shared.options.start_deadline).and_then(|running| {
+    let launched = hand_over(&ours, order, descriptors, shared.options.start_deadline).and_then(|running| {
         let pid = i32::try_from(child.id())
             .ok()
             .and_then(Pid::from_raw)
@@ -182,8 +191,13 @@ fn try_launch(shared: &Shared, order: &Order, dir: &Path) -> Result<Launched> {
     }
 }
 
-fn hand_over(stream: &UnixStream, order: &Order, deadline: Duration) -> Result<Running> {
-    let text = converse(stream, order, deadline).map_err(|e| match e.kind() {
+fn hand_over(
+    stream: &UnixStream,
+    order: &Order,
+    descriptors: &[BorrowedFd<'_>],
+    deadline: Duration,
+) -> Result<Running> {
+    let text = converse(stream, order, descriptors, deadline).map_err(|e| match e.kind() {
         io::ErrorKind::WouldBlock => system(format!("the supervisor did not answer within {} s", deadline.as_secs())),
         _ => system("cannot speak to the supervisor").because(e),
     })?;
@@ -194,10 +208,15 @@ fn hand_over(stream: &UnixStream, order: &Order, deadline: Duration) -> Result<R
     }
 }
 
-fn converse(mut stream: &UnixStream, order: &Order, deadline: Duration) -> io::Result<Vec<u8>> {
+fn converse(
+    mut stream: &UnixStream,
+    order: &Order,
+    descriptors: &[BorrowedFd<'_>],
+    deadline: Duration,
+) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(deadline))?;
     stream.set_write_timeout(Some(deadline))?;
-    stream.write_all(&serde_json::to_vec(order)?)?;
+    parcel::send(stream, &serde_json::to_vec(order)?, descriptors)?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;

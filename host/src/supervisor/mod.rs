@@ -19,6 +19,7 @@ mod life;
 mod numbers;
 mod order;
 mod outbox;
+mod parcel;
 mod peer;
 mod process;
 mod pty;

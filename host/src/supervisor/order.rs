@@ -38,6 +38,9 @@ pub(super) struct Order {
     pub(super) env: Vec<(String, String)>,
     pub(super) consoles: Vec<ConsoleOrder>,
     pub(super) files: Vec<FileOrder>,
+    /// How many descriptors come with the order for the guest.
+    #[serde(default)]
+    pub(super) descriptors: usize,
     pub(super) memory_bytes: u64,
     /// The user that the guest becomes when the host may change users.
     pub(super) uid: u32,

@@ -3,7 +3,7 @@
 use super::identity::Visible;
 use super::order::{Failure, Step};
 use super::sys;
-use driver_api::types::guest::CONSOLE_FD;
+use driver_api::types::guest::{CONSOLE_FD, DESCRIPTOR_FD};
 use rustix::fs::{CWD, Mode};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid};
@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) memory_bytes: u64,
     /// The guest's ends of its consoles.
     pub(super) consoles: Vec<OwnedFd>,
+    /// What it is born with beside them.
+    pub(super) descriptors: Vec<OwnedFd>,
     /// The empty folder to build the root on.
     pub(super) root: PathBuf,
     /// The run folder as the host sees it.
@@ -236,20 +238,19 @@ pub(super) fn become_program(plan: &Plan) -> Failure {
     }
 }
 
-/// A copy of a descriptor beyond the numbers that belong to consoles.
+/// A copy of a descriptor beyond the numbers that belong to consoles and to what the guest is born with.
 pub(super) fn aside(plan: &Plan, fd: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let count = i32::try_from(plan.consoles.len()).unwrap_or(i32::MAX - CONSOLE_FD);
-    rustix::io::fcntl_dupfd_cloexec(fd, CONSOLE_FD + count).step(|| "arrange the guest's descriptors".to_owned())
+    let end = |first: i32, fds: &[OwnedFd]| first.saturating_add(i32::try_from(fds.len()).unwrap_or(i32::MAX));
+    let free = end(CONSOLE_FD, &plan.consoles).max(end(DESCRIPTOR_FD, &plan.descriptors));
+    rustix::io::fcntl_dupfd_cloexec(fd, free).step(|| "arrange the guest's descriptors".to_owned())
 }
 
 fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
     let step = || "arrange the guest's descriptors".to_owned();
     // Out of the way first: whatever lies at a console's number would be closed by it, or close it when dropped.
-    let consoles: Vec<OwnedFd> = plan
-        .consoles
-        .iter()
-        .map(|end| aside(plan, end))
-        .collect::<Result<_, _>>()?;
+    let all_aside = |fds: &[OwnedFd]| fds.iter().map(|fd| aside(plan, fd)).collect::<Result<Vec<_>, _>>();
+    let consoles = all_aside(&plan.consoles)?;
+    let descriptors = all_aside(&plan.descriptors)?;
     let null = std::fs::File::options()
         .read(true)
         .write(true)
@@ -261,8 +262,9 @@ fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
     let speech = consoles.first().unwrap_or(&null);
     sys::place(speech.as_fd(), 1).step(step)?;
     sys::place(speech.as_fd(), 2).step(step)?;
-    for (console, number) in consoles.iter().zip(CONSOLE_FD..) {
-        sys::place(console.as_fd(), number).step(step)?;
+    let numbered = consoles.iter().zip(CONSOLE_FD..);
+    for (fd, number) in numbered.chain(descriptors.iter().zip(DESCRIPTOR_FD..)) {
+        sys::place(fd.as_fd(), number).step(step)?;
     }
     Ok(())
 }

@@ -41,8 +41,8 @@ pub(super) struct Guest {
     pub(super) running: Running,
 }
 
-/// Starts what `order` asks for; `wanted` is asked once before the point of no return.
-pub(super) fn start(order: &Order, wanted: impl FnOnce() -> bool) -> Result<Guest, Failure> {
+/// Starts what `order` asks for, with `descriptors` handed on to the guest alone; `wanted` is asked once before the point of no return.
+pub(super) fn start(order: &Order, descriptors: Vec<OwnedFd>, wanted: impl FnOnce() -> bool) -> Result<Guest, Failure> {
     let mut notes = Vec::new();
     let privileged = identity::is_privileged();
     let identity = identity::choose(order, privileged, &mut notes)?;
@@ -62,7 +62,7 @@ pub(super) fn start(order: &Order, wanted: impl FnOnce() -> bool) -> Result<Gues
             None
         }
     };
-    let plan = plan(order, identity, ends)?;
+    let plan = plan(order, identity, ends, descriptors)?;
     let mut fork = match fork(plan, group, privileged, &mut notes) {
         Ok(fork) => fork,
         Err((failure, group)) => {
@@ -143,7 +143,7 @@ fn notify_socket(identity: &Identity) -> Result<UnixDatagram, Failure> {
     Ok(socket)
 }
 
-fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>) -> Result<Plan, Failure> {
+fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>, descriptors: Vec<OwnedFd>) -> Result<Plan, Failure> {
     let text = |text: &str| {
         CString::new(text.replace("@RUN@", sandbox::RUN)).map_err(|_| {
             Failure::new(format!(
@@ -173,6 +173,7 @@ fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>) -> Result<Pla
         libraries,
         memory_bytes: order.memory_bytes,
         consoles,
+        descriptors,
         root: order.run_dir.join(ROOT_DIR),
         run: order.run_dir.join(GUEST_DIR),
     })

@@ -3,12 +3,14 @@
 //! The host implements the traits for one object per driver, so that each call says whose it is; [`host_ref`] makes of
 //! that object what the driver's root takes.
 
+mod descriptors;
 mod event;
 mod lock;
 mod log;
 mod ports;
 mod spawn;
 
+pub use descriptors::DescriptorService;
 pub use event::EventService;
 pub use lock::LockService;
 pub use log::{LogService, LogSite, LogValue};
@@ -24,7 +26,9 @@ use crate::error::Result;
 use abi_stable::std_types::{RNone, ROption, RResult, RSome, RStr};
 
 /// Everything that a host offers to one driver.
-pub trait HostServices: LockService + LogService + EventService + SpawnService + PortService {
+pub trait HostServices:
+    LockService + LogService + EventService + SpawnService + DescriptorService + PortService
+{
     /// Whether this host has the service with this id; one that it has not is not found by the driver.
     fn offers(&self, id: &str) -> bool;
 }
@@ -46,6 +50,7 @@ extern "C" fn query<S: HostServices>(obj: HostObj, id: RStr<'_>) -> ROption<Inte
             found(log::table::<S>()),
             found(event::table::<S>()),
             found(spawn::table::<S>()),
+            found(descriptors::table::<S>()),
             found(ports::table::<S>()),
         ];
         let (_, interface) = known.into_iter().find(|(known, _)| *known == id)?;

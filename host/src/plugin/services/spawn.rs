@@ -1,11 +1,12 @@
-//! `spawn/1` over the room of the guest processes.
+//! `spawn/1` and `descriptors/1` over the room of the guest processes.
 
 use crate::plugin::desk::{Desk, GuestRoom};
 use crate::supervisor::Guests;
 use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::offer::SpawnService;
+use driver_api::kit::offer::{DescriptorService, SpawnService};
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
+use std::os::fd::BorrowedFd;
 
 impl Desk {
     fn room(&self) -> Result<&dyn GuestRoom> {
@@ -51,6 +52,12 @@ impl SpawnService for Desk {
     }
 }
 
+impl DescriptorService for Desk {
+    fn spawn_with(&self, _call: Call, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        self.unlocked_room()?.spawn_with(&self.name, spec, descriptors)
+    }
+}
+
 /// Refuses a guest that another driver ordered, as if it did not exist.
 fn own(guests: &Guests, driver: &str, guest: GuestId) -> Result<()> {
     if guests.driver_of(guest).as_deref() == Some(driver) {
@@ -63,6 +70,10 @@ fn own(guests: &Guests, driver: &str, guest: GuestId) -> Result<()> {
 impl GuestRoom for Guests {
     fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started> {
         self.spawn(driver, spec)
+    }
+
+    fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        self.spawn_with(driver, spec, descriptors)
     }
 
     fn survivors(&self, driver: &str) -> Result<Vec<Started>> {
