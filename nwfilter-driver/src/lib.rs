@@ -7,6 +7,8 @@
 //! compile/   from that to a program
 //! ruleset/   what should be in force, as data of our own
 //! simulate/  what becomes of a frame, worked out without a kernel
+//! nft/       nf_tables over netlink: messages, expressions, batches
+//! kernel/    the rule set in nf_tables: layout, difference, one transaction, read back
 //! filters    all definitions as one immutable table
 //! store      their files
 //! engine/    what is in force, and the way of a change
@@ -27,6 +29,8 @@ pub mod filters;
 pub mod folder;
 pub mod learn;
 pub mod links;
+pub mod kernel;
+pub mod nft;
 pub mod ruleset;
 pub mod simulate;
 pub mod store;

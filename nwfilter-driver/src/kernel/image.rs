@@ -1,0 +1,168 @@
+//! `Image`: all objects of a rule set, or those of a part of it.
+
+use super::failure::{Failure, Outcome};
+use super::frame::{self, Needs};
+use super::lower::{self, Place};
+use super::names::{self, Map};
+use super::object::{ChainObject, Plan, SetObject, TableObjects};
+use crate::nft::{Family, Verdict};
+use crate::ruleset::{ChainName, Desired, Hook, PortRules, Program};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What our tables should hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Image {
+    pub(super) tables: BTreeMap<Family, TableObjects>,
+}
+
+/// The programs and ports in which two rule sets differ: all else has the same objects on both sides.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Part<'a> {
+    programs: BTreeSet<&'a str>,
+    ports: BTreeSet<&'a str>,
+}
+
+impl<'a> Part<'a> {
+    /// What differs.
+    pub(super) fn between(from: &'a Desired, to: &'a Desired) -> Self {
+        let mut part = Self::default();
+        // Programs whose ports have other elements although nothing about the ports themselves changed.
+        let mut reshaped = BTreeSet::new();
+        for name in from.programs.keys().chain(to.programs.keys()) {
+            let (old, new) = (from.programs.get(name), to.programs.get(name));
+            if same(old, new) {
+                continue;
+            }
+            part.programs.insert(name);
+            let shape =
+                |program: Option<&'a Arc<Program>>| program.map(|program| (hooks(program), program.slots.as_slice()));
+            if shape(old) != shape(new) {
+                reshaped.insert(name.as_str());
+            }
+        }
+        for name in from.ports.keys().chain(to.ports.keys()) {
+            let (old, new) = (from.ports.get(name), to.ports.get(name));
+            let touched = |port: Option<&PortRules>| port.is_some_and(|port| reshaped.contains(port.program.as_str()));
+            if old != new || touched(old) || touched(new) {
+                part.ports.insert(name);
+            }
+        }
+        part
+    }
+}
+
+fn same(old: Option<&Arc<Program>>, new: Option<&Arc<Program>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// The hooks that have something to ask.
+fn hooks(program: &Program) -> [bool; 4] {
+    Hook::ALL.map(|hook| program.chains.contains_key(&ChainName::first(hook)))
+}
+
+impl Image {
+    /// The objects of a rule set; with a `part`, only of that and what surrounds it.
+    pub(super) fn of(desired: &Desired, part: Option<&Part<'_>>, plan: Plan) -> Outcome<Self> {
+        let mut tables = frame::tables(Needs::of(desired, plan));
+        let frames = tables.entry(names::FRAMES).or_default();
+        for (name, program) in &desired.programs {
+            if part.is_none_or(|part| part.programs.contains(name.as_str())) {
+                add_chains(frames, name, program, plan)?;
+            }
+        }
+        let ports = desired.ports.iter();
+        let ports: Vec<_> = ports
+            .filter(|(name, _)| part.is_none_or(|part| part.ports.contains(name.as_str())))
+            .collect();
+        let used: BTreeSet<&str> = ports.iter().map(|(_, port)| port.program.as_str()).collect();
+        for (name, program) in &desired.programs {
+            let whole = part.is_none_or(|part| part.programs.contains(name.as_str()));
+            if whole || used.contains(name.as_str()) {
+                add_sets(frames, name, program);
+            }
+        }
+        for (port, rules) in ports {
+            let Some(program) = desired.programs.get(&rules.program) else {
+                let message = format!("port '{port}' uses program '{}', which is not there", rules.program);
+                return Err(Failure::unsupported(message, None));
+            };
+            add_port(frames, port, rules, program)?;
+        }
+        Ok(Self { tables })
+    }
+}
+
+fn add_chains(frames: &mut TableObjects, name: &str, program: &Program, plan: Plan) -> Outcome<()> {
+    for (chain, rules) in &program.chains {
+        let place = Place {
+            program: name,
+            hook: chain.hook,
+            plan,
+        };
+        let mut object = ChainObject::default();
+        for rule in rules {
+            object.rules.extend(lower::rules(place, rule)?);
+        }
+        frames.chains.insert(names::chain(name, chain), object);
+    }
+    Ok(())
+}
+
+fn add_sets(frames: &mut TableObjects, name: &str, program: &Program) {
+    for (number, shape) in program.slots.iter().enumerate() {
+        let set = lower::slot_set(names::slot(name, number), shape);
+        let object = SetObject {
+            set,
+            elements: BTreeMap::new(),
+        };
+        frames.sets.insert(object.set.name.clone(), object);
+    }
+}
+
+fn add_port(frames: &mut TableObjects, port: &str, rules: &PortRules, program: &Program) -> Outcome<()> {
+    let Some(device) = names::device_key(port) else {
+        let message = format!("no device can have the name '{port}': it has 1 to 15 bytes");
+        return Err(Failure::unsupported(message, None));
+    };
+    for map in Map::ALL {
+        let first = ChainName::first(map.0);
+        if !program.chains.contains_key(&first) {
+            continue;
+        }
+        if let Some(object) = frames.sets.get_mut(map.name()) {
+            let verdict = Verdict::Jump(names::chain(&rules.program, &first));
+            object.elements.insert(device.clone(), Some(verdict));
+        }
+    }
+    if rules.slots.len() != program.slots.len() {
+        let message = format!(
+            "port '{port}' has {} lists of values, its program '{}' wants {}",
+            rules.slots.len(),
+            rules.program,
+            program.slots.len()
+        );
+        return Err(Failure::unsupported(message, None));
+    }
+    for (number, (values, shape)) in rules.slots.iter().zip(&program.slots).enumerate() {
+        let Some(object) = frames.sets.get_mut(&names::slot(&rules.program, number)) else {
+            continue;
+        };
+        for value in values {
+            let Some(key) = lower::slot_key(&device, &shape.widths, value) else {
+                let message = format!(
+                    "a value of port '{port}' has {} bytes where slot {number} of program '{}' has others",
+                    value.len(),
+                    rules.program
+                );
+                return Err(Failure::unsupported(message, None));
+            };
+            object.elements.insert(key, None);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,391 @@
+//! Rules of a program to rules of nf_tables.
+
+use super::StatePlan;
+use super::failure::{Failure, Outcome};
+use super::names::{self, DEVICE, mark};
+use super::object::{Plan, RuleObject};
+use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct, exthdr, meta, payload};
+use crate::nft::{Rule, Set};
+use crate::ruleset::{self, Base, ChainName, Condition, Hook, Load, Origin, SlotKey, SlotShape, States, Test};
+
+const ETHER_TYPE: Load = Load::payload(Base::Link, 12, 2);
+/// The Ethernet type of IPv4.
+pub(super) const IPV4: [u8; 2] = [0x08, 0x00];
+/// The Ethernet type of IPv6.
+pub(super) const IPV6: [u8; 2] = [0x86, 0xdd];
+/// The widest key of a set.
+const KEY: usize = 64;
+const WORD: usize = 4;
+
+/// Where a rule stands: what its conditions and verdict depend on beside themselves.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) program: &'a str,
+    pub(super) hook: Hook,
+    pub(super) plan: Plan,
+}
+
+/// The Ethernet type that a rule asks for, if it asks for one.
+pub(super) fn ether_type(conditions: &[Condition]) -> Option<[u8; 2]> {
+    conditions.iter().find_map(|condition| match condition {
+        Condition::Bytes {
+            load: ETHER_TYPE,
+            mask: None,
+            test: Test::Equal(value),
+            negated: false,
+        } => value.first_chunk().copied(),
+        _ => None,
+    })
+}
+
+/// The rules that do what one rule of a program says: one, but for some rejects.
+pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleObject>> {
+    let mut conditions = Vec::new();
+    for condition in &rule.conditions {
+        place.condition(condition, rule.origin, &mut conditions)?;
+    }
+    let done = |steps: Vec<Expression>, mut end: Vec<Expression>| {
+        let mut expressions = steps;
+        if rule.origin.is_some() {
+            expressions.push(Expression::Counter);
+        }
+        expressions.append(&mut end);
+        RuleObject {
+            rule: Rule {
+                expressions,
+                comment: rule.origin.as_ref().map(comment),
+            },
+            origin: rule.origin,
+        }
+    };
+    let verdict = |verdict| vec![Expression::Verdict(verdict)];
+    let end = match &rule.verdict {
+        ruleset::Verdict::Accept => verdict(Verdict::Accept),
+        ruleset::Verdict::Drop => verdict(Verdict::Drop),
+        ruleset::Verdict::Return => verdict(Verdict::Return),
+        ruleset::Verdict::Continue => Vec::new(),
+        ruleset::Verdict::Jump(suffix) => {
+            let name = ChainName {
+                hook: place.hook,
+                suffix: suffix.clone(),
+            };
+            verdict(Verdict::Jump(names::chain(place.program, &name)))
+        }
+        ruleset::Verdict::Reject => match (place.hook, ether_type(&rule.conditions)) {
+            (Hook::FrameIn, _) => verdict(Verdict::Drop),
+            (Hook::PacketOut | Hook::PacketIn, _) | (Hook::FrameOut, Some(IPV4 | IPV6)) => refuse(),
+            (Hook::FrameOut, Some(_)) => verdict(Verdict::Drop),
+            (Hook::FrameOut, None) => {
+                // Only IP has a way to tell the sender.
+                let of_type = |kind: [u8; 2]| {
+                    let mut steps = conditions.clone();
+                    steps.extend(ether_type_is(kind));
+                    done(steps, refuse())
+                };
+                let rest = done(conditions.clone(), verdict(Verdict::Drop));
+                return Ok(vec![of_type(IPV4), of_type(IPV6), rest]);
+            }
+        },
+    };
+    Ok(vec![done(conditions, end)])
+}
+
+/// What nft shows behind a rule, and what leads back from it to the filter.
+pub(super) fn comment(origin: &Origin) -> String {
+    format!("lockstep {} {}", origin.filter, origin.entry)
+}
+
+/// Sets the mark's bit that has the IP tables refuse the packet, and lets it go there.
+fn refuse() -> Vec<Expression> {
+    let mut steps = set_mark(!mark::REJECT, mark::REJECT);
+    steps.push(Expression::Verdict(Verdict::Accept));
+    steps
+}
+
+/// `mark = mark & keep ^ turn`.
+pub(super) fn set_mark(keep: u32, turn: u32) -> Vec<Expression> {
+    vec![
+        load_mark(),
+        Expression::Mask {
+            from: Register::FIRST,
+            into: Register::FIRST,
+            mask: keep.to_ne_bytes().to_vec(),
+            xor: turn.to_ne_bytes().to_vec(),
+        },
+        Expression::MetaSet {
+            key: meta::MARK,
+            from: Register::FIRST,
+        },
+    ]
+}
+
+/// Goes on if the mark has one of the bits, or none of them.
+pub(super) fn mark_has(bits: u32, any: bool) -> Vec<Expression> {
+    let mut steps = vec![load_mark()];
+    steps.extend(bits_of_first(bits, any));
+    steps
+}
+
+const fn load_mark() -> Expression {
+    Expression::Meta {
+        key: meta::MARK,
+        into: Register::FIRST,
+    }
+}
+
+/// Goes on if the number in the first register has one of the bits, or none of them.
+pub(super) fn bits_of_first(bits: u32, any: bool) -> [Expression; 2] {
+    [
+        Expression::Mask {
+            from: Register::FIRST,
+            into: Register::FIRST,
+            mask: bits.to_ne_bytes().to_vec(),
+            xor: vec![0; WORD],
+        },
+        Expression::Compare {
+            from: Register::FIRST,
+            how: if any { Comparison::NotEqual } else { Comparison::Equal },
+            with: vec![0; WORD],
+        },
+    ]
+}
+
+/// Goes on if the frame is of that type.
+pub(super) fn ether_type_is(kind: [u8; 2]) -> [Expression; 2] {
+    [
+        read(ETHER_TYPE, Register::FIRST),
+        Expression::Compare {
+            from: Register::FIRST,
+            how: Comparison::Equal,
+            with: kind.to_vec(),
+        },
+    ]
+}
+
+/// Connection states as the kernel has them in one number.
+pub(super) fn kernel_states(states: States) -> u32 {
+    // New, established, related, invalid, in the order of `States`.
+    [8, 2, 4, 1]
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| states & (1 << bit) != 0)
+        .map(|(_, kernel)| kernel)
+        .sum()
+}
+
+fn read(load: Load, into: Register) -> Expression {
+    match load {
+        Load::Payload { base, offset, len } => Expression::Payload {
+            base: match base {
+                Base::Link => payload::LINK,
+                Base::Network => payload::NETWORK,
+                Base::Transport => payload::TRANSPORT,
+            },
+            offset: offset.into(),
+            len: len.into(),
+            into,
+        },
+        Load::Protocol => Expression::Meta {
+            key: meta::L4PROTO,
+            into,
+        },
+    }
+}
+
+fn masked(mask: Option<&Vec<u8>>, register: Register) -> Option<Expression> {
+    let mask = mask?;
+    Some(Expression::Mask {
+        from: register,
+        into: register,
+        mask: mask.clone(),
+        xor: vec![0; mask.len()],
+    })
+}
+
+impl Place<'_> {
+    fn condition(&self, condition: &Condition, origin: Option<Origin>, steps: &mut Vec<Expression>) -> Outcome<()> {
+        let first = Register::FIRST;
+        let equality = |negated| {
+            if negated {
+                Comparison::NotEqual
+            } else {
+                Comparison::Equal
+            }
+        };
+        match condition {
+            Condition::Bytes {
+                load,
+                mask,
+                test,
+                negated,
+            } => {
+                steps.push(read(*load, first));
+                steps.extend(masked(mask.as_ref(), first));
+                steps.push(match test {
+                    Test::Equal(value) => Expression::Compare {
+                        from: first,
+                        how: equality(*negated),
+                        with: value.clone(),
+                    },
+                    Test::Range(low, high) => Expression::Range {
+                        from: first,
+                        negated: *negated,
+                        low: low.clone(),
+                        high: high.clone(),
+                    },
+                });
+            }
+            Condition::Slot { slot, keys, negated } => self.slot(*slot, keys, *negated, origin, steps)?,
+            Condition::Same { left, right, negated } => {
+                if !self.plan.compare_fields {
+                    let message = "this kernel can not compare two fields of a frame with one another, \
+                                   which 'gratuitous' needs; kernels from 6.13 can";
+                    return Err(Failure::unsupported(message, origin));
+                }
+                let second = Register(4);
+                steps.push(read(*left, first));
+                steps.push(read(*right, second));
+                steps.push(Expression::Xor {
+                    left: first,
+                    right: second,
+                    into: first,
+                    len: left.len().into(),
+                });
+                steps.push(Expression::Compare {
+                    from: first,
+                    how: equality(*negated),
+                    with: vec![0; left.len().into()],
+                });
+            }
+            Condition::State { states, negated } => {
+                let states = if *negated { !states & 0xf } else { *states };
+                match self.plan.state {
+                    StatePlan::Mark => steps.extend(mark_has(mark::states(states), true)),
+                    StatePlan::Conntrack => {
+                        steps.push(Expression::Connection {
+                            key: ct::STATE,
+                            into: first,
+                        });
+                        steps.extend(bits_of_first(kernel_states(states), true));
+                    }
+                }
+            }
+            Condition::Reply(reply) => match self.plan.state {
+                StatePlan::Mark => {
+                    if !reply {
+                        // Without a connection there is no direction, and that bit is clear too.
+                        steps.extend(mark_has(mark::states(0b111), true));
+                    }
+                    steps.extend(mark_has(mark::REPLY, *reply));
+                }
+                StatePlan::Conntrack => {
+                    steps.push(Expression::Connection {
+                        key: ct::DIRECTION,
+                        into: first,
+                    });
+                    steps.push(Expression::Compare {
+                        from: first,
+                        how: Comparison::Equal,
+                        with: vec![u8::from(*reply)],
+                    });
+                }
+            },
+            Condition::TcpOption { kind, negated } => {
+                steps.push(Expression::Present {
+                    header: exthdr::TCP_OPTION,
+                    kind: *kind,
+                    into: first,
+                });
+                steps.push(Expression::Compare {
+                    from: first,
+                    how: Comparison::Equal,
+                    with: vec![u8::from(!negated)],
+                });
+            }
+            Condition::Predicate { .. } => {
+                let message = "limits on connections and IP sets are not possible on this kernel";
+                return Err(Failure::unsupported(message, origin));
+            }
+        }
+        Ok(())
+    }
+
+    fn slot(
+        &self,
+        slot: u32,
+        keys: &[SlotKey],
+        negated: bool,
+        origin: Option<Origin>,
+        steps: &mut Vec<Expression>,
+    ) -> Outcome<()> {
+        steps.push(device(self.hook, Register::FIRST));
+        let mut at = DEVICE;
+        for SlotKey { load, mask } in keys {
+            let word = u8::try_from(at / WORD).unwrap_or(u8::MAX);
+            steps.push(read(*load, Register(word)));
+            steps.extend(masked(mask.as_ref(), Register(word)));
+            at += usize::from(load.len()).next_multiple_of(WORD);
+        }
+        if at > KEY {
+            let message = format!("a rule looks at {at} bytes of a frame at once for its variables, at most {KEY} go");
+            return Err(Failure::unsupported(message, origin));
+        }
+        steps.push(Expression::Lookup {
+            set: names::slot(self.program, usize::try_from(slot).unwrap_or(usize::MAX)),
+            key: Register::FIRST,
+            negated,
+        });
+        Ok(())
+    }
+}
+
+/// The name of the port's device.
+pub(super) const fn device(hook: Hook, into: Register) -> Expression {
+    let key = if hook.is_out() { meta::IIFNAME } else { meta::OIFNAME };
+    Expression::Meta { key, into }
+}
+
+/// nft's number for the type of a device's name.
+pub(super) const DEVICE_TYPE: u32 = 41;
+/// nft packs the types of a key's parts into one number, six bits each.
+const TYPE_BITS: u32 = 6;
+
+/// The set of a slot.
+pub(super) fn slot_set(name: String, shape: &SlotShape) -> Set {
+    let mut key_type = DEVICE_TYPE;
+    let mut key_len = DEVICE;
+    for width in &shape.widths {
+        // Only for lists that people read: a number, a port, an IPv4 address, a MAC address, an IPv6 address.
+        let part = match width {
+            1 => 12,
+            2 => 13,
+            4 => 7,
+            6 => 9,
+            16 => 8,
+            _ => 5,
+        };
+        key_type = key_type.checked_shl(TYPE_BITS).unwrap_or(0) | part;
+        key_len += usize::from(*width).next_multiple_of(WORD);
+    }
+    Set {
+        table: names::TABLE.to_owned(),
+        name,
+        key_type,
+        key_len: u32::try_from(key_len).unwrap_or(u32::MAX),
+        map: false,
+        evaluated: false,
+    }
+}
+
+/// An element of a slot's set: the device's name and the parts, each padded as registers are.
+pub(super) fn slot_key(device: &[u8], widths: &[u8], parts: &[u8]) -> Option<Vec<u8>> {
+    let mut key = device.to_vec();
+    let mut rest = parts;
+    for width in widths {
+        let (part, more) = rest.split_at_checked(usize::from(*width))?;
+        key.extend_from_slice(part);
+        key.resize(key.len().next_multiple_of(WORD), 0);
+        rest = more;
+    }
+    rest.is_empty().then_some(key)
+}

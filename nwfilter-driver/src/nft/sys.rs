@@ -1,0 +1,37 @@
+//! Socket options of netlink that have no safe call.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Has the kernel say in words what it refuses, and has its answers leave out the message that they answer.
+pub(super) fn explain(socket: BorrowedFd<'_>) -> io::Result<()> {
+    for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
+        let on: libc::c_int = 1;
+        // SAFETY: the value is a live int and its size is given with it; the descriptor is open while it is borrowed.
+        let done = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_NETLINK,
+                option,
+                (&raw const on).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        };
+        if done != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work` on a thread of its own in a network namespace of its own; `None` without the right to make one.
+#[cfg(test)]
+pub(crate) fn in_own_network<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    let unshared = || {
+        // SAFETY: the thread is ours alone and lives only for `work`; a network namespace shares no memory or
+        // descriptors with anything.
+        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }.ok()?;
+        Some(work())
+    };
+    std::thread::scope(|scope| scope.spawn(unshared).join().unwrap())
+}
