@@ -1,18 +1,30 @@
-//! The seeds of the fuzz target `filter_xml`, whole and cut short anywhere.
+//! The seeds of the fuzz targets, whole and cut short anywhere.
 
 use nwfilter_driver::def::check_round_trip;
+use nwfilter_driver::simulate::check::check_rules;
 use std::path::Path;
 
-#[test]
-fn every_seed_is_harmless() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/seeds/filter_xml");
+fn every_seed_of(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/fuzz/seeds")
+        .join(target);
     let mut seeds = 0;
     for seed in std::fs::read_dir(&folder).unwrap() {
         let bytes = std::fs::read(seed.unwrap().path()).unwrap();
         for len in 0..=bytes.len() {
-            check_round_trip(&bytes[..len]);
+            check(&bytes[..len]);
         }
         seeds += 1;
     }
     assert!(seeds > 0, "no seeds in {}", folder.display());
+}
+
+#[test]
+fn every_seed_of_filter_xml_is_harmless() {
+    every_seed_of("filter_xml", check_round_trip);
+}
+
+#[test]
+fn every_seed_of_filter_rules_is_harmless() {
+    every_seed_of("filter_rules", check_rules);
 }

@@ -5,10 +5,12 @@
 //! packet                  what nf_tables can read of a frame
 //! tuple, connection       whose connection a packet belongs to
 //! run                     hooks, chains, rules: the fate and why
+//! check                   all of it with any bytes
 //! ```
 //!
 //! The kernel stays right: `tests/agreement.rs` sends random frames through both and compares.
 
+pub mod check;
 pub mod connection;
 pub mod describe;
 pub mod frame;
