@@ -176,3 +176,6 @@ fn alternative(program: &mut Vec<Insn>, asks: &[Ask], value: u32) {
     }
     program.push(answer(value));
 }
+
+#[cfg(test)]
+mod tests;

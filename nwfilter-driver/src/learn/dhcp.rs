@@ -148,3 +148,6 @@ fn first<const N: usize, T>(slot: &mut Option<T>, value: &[u8], make: impl FnOnc
     slot.get_or_insert(value);
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

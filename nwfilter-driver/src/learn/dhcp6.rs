@@ -130,3 +130,6 @@ impl<'a> Iterator for Options<'a> {
         Some(option)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,3 +251,6 @@ fn ends<A: Into<IpAddr>>(addresses: impl IntoIterator<Item = A>, why: &'static s
     };
     addresses.into_iter().map(end).collect()
 }
+
+#[cfg(test)]
+mod tests;

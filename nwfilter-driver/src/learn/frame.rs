@@ -163,3 +163,6 @@ fn udp(datagram: &[u8]) -> Option<(u16, u16, &[u8])> {
     let length = usize::from(field(4)).min(datagram.len());
     Some((field(0), field(2), datagram.get(8..length)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,8 @@ mod poller;
 mod port;
 mod ports;
 mod sys;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::engine::{Learner, Lesson, Pupil};
 use crate::links::Links;
