@@ -302,10 +302,11 @@ pub trait Inspect: BindingDriver {
     /// 101 when the port has no binding, 38 when the kernel does not tell.
     fn counters(&self, port: &str) -> Result<PortCounters>;
 
-    /// What a filter does with frames, reckoned without the kernel: one outcome per frame, in the order of the frames.
+    /// What a filter does with packets, reckoned without the kernel: one outcome per packet, in their order.
     ///
     /// # Errors
-    /// 62 for an unknown filter, 1 for variables without a value and for values that the filter can not take.
+    /// 62 for an unknown filter, 8 for packets that can not be read, 1 for variables without a value and for values that
+    /// the filter can not take.
     fn test(&self, request: &TestRequest) -> Result<Vec<TestOutcome>>;
 
     /// Has the kernel tell what happens to a port's packets, and answers a number that nobody can guess, by which the

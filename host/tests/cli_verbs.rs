@@ -6,6 +6,7 @@
     reason = "helpers of tests fail a test as the tests do"
 )]
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod script;
 
 use lockstep::rpc::codec::Listing;

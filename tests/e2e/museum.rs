@@ -91,17 +91,25 @@ fn is_in(file: &Path, folder: &Path) -> bool {
 fn old_drivers() {
     for old in releases() {
         let host = Host::start_other(&binary(), &old.folder);
-        for name in ["uml", "hello"] {
+        for (name, serves) in [
+            ("uml", "virt.console/1"),
+            ("hello", "virt.console/1"),
+            ("nwfilter", "nwfilter.binding/1"),
+        ] {
             let (file, api, interfaces) = plugin(&host, name);
             assert!(is_in(&file, &old.folder), "{name} comes from {}", file.display());
             assert_eq!(api, old.version, "{name}");
-            assert!(interfaces.contains(&"virt.console/1".to_owned()), "{interfaces:?}");
+            assert!(interfaces.contains(&serves.to_owned()), "{interfaces:?}");
             assert!(!interfaces.contains(&old.added_since), "{interfaces:?}");
         }
         lives(&host);
-        let message = host.virsh(&["desc", "vm1", "a new text"]).fails();
+        let (message, driver) = match old.added_since.as_str() {
+            "virt.metadata/1" => (host.virsh(&["desc", "vm1", "a new text"]).fails(), "'uml'"),
+            "nwfilter.inspect/1" => (host.lockstep(&["nwfilter-status"]).fails(), "'nwfilter'"),
+            other => panic!("what is '{other}' seen by?"),
+        };
         assert!(
-            message.contains("not supported") && message.contains("'uml'"),
+            message.contains("not supported") && message.contains(driver),
             "{message}"
         );
     }
@@ -110,11 +118,13 @@ fn old_drivers() {
 fn new_driver() {
     for old in releases() {
         let host = Host::start_other(&old.folder.join("lockstep"), &build_dir());
-        let (file, api, interfaces) = plugin(&host, "uml");
-        assert!(is_in(&file, &build_dir()), "uml comes from {}", file.display());
-        assert_ne!(api, old.version);
-        // The old host does not know what else there is.
-        assert!(!interfaces.contains(&old.added_since), "{interfaces:?}");
+        for name in ["uml", "nwfilter"] {
+            let (file, api, interfaces) = plugin(&host, name);
+            assert!(is_in(&file, &build_dir()), "{name} comes from {}", file.display());
+            assert_ne!(api, old.version);
+            // The old host does not know what else there is.
+            assert!(!interfaces.contains(&old.added_since), "{interfaces:?}");
+        }
         lives(&host);
     }
 }

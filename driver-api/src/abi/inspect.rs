@@ -6,8 +6,8 @@ use super::root::Obj;
 use super::value::{Fault, Pair, each, flag, from_pairs, pairs, text, texts, unsound};
 use crate::error::{Error, Result};
 use crate::types::inspect::{
-    FrameVerdict, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestFrame, TestOutcome, TestRequest,
-    TestStep, TraceBatch, TraceStep, TreeNode,
+    PacketFate, PacketSource, PacketWay, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestOutcome,
+    TestRequest, TestStep, TraceBatch, TraceStep, TreeNode,
 };
 use crate::types::uuid::Uuid;
 use abi_stable::StableAbi;
@@ -74,20 +74,73 @@ fn octets(bytes: RVec<u8>) -> Result<Vec<u8>> {
     Ok(bytes.into_vec())
 }
 
-fn number(verdict: FrameVerdict) -> u32 {
-    match verdict {
-        FrameVerdict::Accept => 0,
-        FrameVerdict::Drop => 1,
-        FrameVerdict::Reject => 2,
+fn numbered<T: Copy>(all: [T; 4], number: u32) -> Result<T> {
+    let index = usize::try_from(number).unwrap_or(usize::MAX);
+    all.get(index)
+        .copied()
+        .ok_or_else(|| unsound("a number that stands for nothing"))
+}
+
+fn fate(fate: PacketFate) -> u32 {
+    fate as u32
+}
+
+fn fate_of(number: u32) -> Result<PacketFate> {
+    numbered(PacketFate::ALL, number)
+}
+
+fn way(way: PacketWay) -> u32 {
+    way as u32
+}
+
+fn way_of(number: u32) -> Result<PacketWay> {
+    numbered(PacketWay::ALL, number)
+}
+
+fn any_way(any: Option<PacketWay>) -> ROption<u32> {
+    any.map(way).into()
+}
+
+fn any_way_of(number: ROption<u32>) -> Result<Option<PacketWay>> {
+    number.into_option().map(way_of).transpose()
+}
+
+/// `PacketSource` as it crosses.
+#[repr(C)]
+#[derive(Clone, Debug, StableAbi)]
+pub struct SourceRecord {
+    /// Whether `bytes` are a capture rather than words.
+    pub capture: u32,
+    /// The words or the capture.
+    pub bytes: RVec<u8>,
+}
+
+impl From<PacketSource> for SourceRecord {
+    fn from(source: PacketSource) -> Self {
+        match source {
+            PacketSource::Words(words) => Self {
+                capture: 0,
+                bytes: words.into_bytes().into(),
+            },
+            PacketSource::Capture(bytes) => Self {
+                capture: 1,
+                bytes: bytes.into(),
+            },
+        }
     }
 }
 
-fn verdict(number: u32) -> Result<FrameVerdict> {
-    match number {
-        0 => Ok(FrameVerdict::Accept),
-        1 => Ok(FrameVerdict::Drop),
-        2 => Ok(FrameVerdict::Reject),
-        _ => Err(unsound("a verdict that there is not")),
+impl TryFrom<SourceRecord> for PacketSource {
+    type Error = Error;
+
+    fn try_from(record: SourceRecord) -> Result<Self> {
+        let bytes = record.bytes.into_vec();
+        if record.capture != 0 {
+            return Ok(Self::Capture(bytes));
+        }
+        String::from_utf8(bytes)
+            .map(Self::Words)
+            .map_err(|error| unsound("words that are not UTF-8").because(error))
     }
 }
 
@@ -135,14 +188,11 @@ record! {
         ports: RVec<RString> = words, texts;
         rules: RVec<CountRecord> = all, each_of;
     }
-    FrameRecord of TestFrame {
-        out: u32 = flag, yes;
-        bytes: RVec<u8> = RVec::from, octets;
-    }
     TestRecord of TestRequest {
         filter: RString = word, text;
         parameters: RVec<Pair> = named, pairs;
-        frames: RVec<FrameRecord> = all, each_of;
+        way: ROption<u32> = any_way, any_way_of;
+        packets: RVec<SourceRecord> = all, each_of;
     }
     TestStepRecord of TestStep {
         chain: RString = word, text;
@@ -150,8 +200,12 @@ record! {
         place: ROption<PlaceRecord> = maybe, maybe_of;
     }
     OutcomeRecord of TestOutcome {
-        verdict: u32 = number, verdict;
-        steps: RVec<TestStepRecord> = all, each_of;
+        frame: RVec<u8> = RVec::from, octets;
+        way: u32 = way, way_of;
+        fate: u32 = fate, fate_of;
+        decided: ROption<TestStepRecord> = maybe, maybe_of;
+        path: RVec<TestStepRecord> = all, each_of;
+        notes: RVec<RString> = words, texts;
     }
     TraceRecord of TraceStep {
         packet: u32 = u32::from, Ok::<u32, Error>;
@@ -232,35 +286,40 @@ mod tests {
         let request = TestRequest {
             filter: "f".to_owned(),
             parameters: vec![pair("IP")],
-            frames: vec![TestFrame {
-                out: true,
-                bytes: vec![1, 2, 3],
-            }],
+            way: Some(PacketWay::ToHost),
+            packets: vec![
+                PacketSource::Words("stp".to_owned()),
+                PacketSource::Capture(vec![0, 255]),
+            ],
         };
         assert_eq!(
             TestRequest::try_from(TestRecord::from(request.clone())).unwrap(),
             request
         );
-        for verdict in [FrameVerdict::Accept, FrameVerdict::Drop, FrameVerdict::Reject] {
-            let steps = vec![TestStep {
-                chain: "c".to_owned(),
-                verdict: "v".to_owned(),
-                place: None,
-            }];
-            let outcome = TestOutcome { verdict, steps };
-            assert_eq!(
-                TestOutcome::try_from(OutcomeRecord::from(outcome.clone())).unwrap(),
-                outcome
-            );
-        }
     }
 
     #[test]
-    fn a_verdict_that_there_is_not_is_refused() {
-        let record = OutcomeRecord {
-            verdict: 3,
-            steps: RVec::new(),
-        };
-        assert!(TestOutcome::try_from(record).is_err());
+    fn every_way_and_fate_crosses_and_no_other() {
+        for (way, fate) in PacketWay::ALL.into_iter().zip(PacketFate::ALL) {
+            let step = TestStep {
+                chain: "c".to_owned(),
+                verdict: "v".to_owned(),
+                place: None,
+            };
+            let outcome = TestOutcome {
+                frame: vec![1, 2, 3],
+                way,
+                fate,
+                decided: Some(step.clone()),
+                path: vec![step],
+                notes: vec!["n".to_owned()],
+            };
+            let mut record = OutcomeRecord::from(outcome.clone());
+            assert_eq!(TestOutcome::try_from(record.clone()).unwrap(), outcome);
+            record.fate = 4;
+            assert!(TestOutcome::try_from(record.clone()).is_err());
+            (record.fate, record.way) = (0, 4);
+            assert!(TestOutcome::try_from(record).is_err());
+        }
     }
 }

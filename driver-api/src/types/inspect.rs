@@ -95,38 +95,74 @@ pub struct PortCounters {
     pub rules: Vec<RuleCount>,
 }
 
-/// One frame for a test of a filter.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TestFrame {
-    /// Whether the guest sends it.
-    pub out: bool,
-    /// The frame from its Ethernet header on, without checksum.
-    pub bytes: Vec<u8>,
+/// Which way a packet goes, seen from the guest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PacketWay {
+    /// From the guest, through the bridge.
+    Out,
+    /// To the guest, through the bridge.
+    In,
+    /// From the guest to the host itself.
+    ToHost,
+    /// From the host itself to the guest.
+    FromHost,
 }
 
-/// Frames and the filter whose verdicts are wanted.
+impl PacketWay {
+    /// All of them, by their number.
+    pub const ALL: [Self; 4] = [Self::Out, Self::In, Self::ToHost, Self::FromHost];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::In => "in",
+            Self::ToHost => "to-host",
+            Self::FromHost => "from-host",
+        }
+    }
+}
+
+/// Where packets for a test come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PacketSource {
+    /// One packet in words, in the driver's language.
+    Words(String),
+    /// All frames of a capture file: its bytes.
+    Capture(Vec<u8>),
+}
+
+/// Packets and the filter whose verdicts are wanted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TestRequest {
     /// The filter's name or UUID.
     pub filter: String,
-    /// The variables' values; a name given twice is a list.
+    /// The variables' values; a name given twice is a list. `MAC` is the guest's address.
     pub parameters: Vec<(String, String)>,
-    /// The frames in their order: connections are remembered from one to the next.
-    pub frames: Vec<TestFrame>,
+    /// The way of all packets; `None` leaves it to the words, and in captures to who the sender is.
+    pub way: Option<PacketWay>,
+    /// The packets in their order: connections are remembered from one to the next.
+    pub packets: Vec<PacketSource>,
 }
 
-/// What becomes of a frame.
+/// What becomes of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FrameVerdict {
+pub enum PacketFate {
     /// It passes.
     Accept,
     /// It is gone.
     Drop,
     /// It is gone and its sender is told.
     Reject,
+    /// It is a fragment and waits for the others.
+    Held,
 }
 
-impl FrameVerdict {
+impl PacketFate {
+    /// All of them, by their number.
+    pub const ALL: [Self; 4] = [Self::Accept, Self::Drop, Self::Reject, Self::Held];
+
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -134,11 +170,12 @@ impl FrameVerdict {
             Self::Accept => "accept",
             Self::Drop => "drop",
             Self::Reject => "reject",
+            Self::Held => "held",
         }
     }
 }
 
-/// One rule that a frame matched on its way.
+/// One rule that a packet matched on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TestStep {
     /// The chain that the rule stands in.
@@ -149,13 +186,21 @@ pub struct TestStep {
     pub place: Option<RulePlace>,
 }
 
-/// What becomes of one frame of a test.
+/// What becomes of one packet of a test.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TestOutcome {
+    /// The packet from its Ethernet header on.
+    pub frame: Vec<u8>,
+    /// Which way it goes.
+    pub way: PacketWay,
     /// What becomes of it.
-    pub verdict: FrameVerdict,
-    /// The rules that it matched, in order; the last one decided. Empty when no rule decided, so that it passes.
-    pub steps: Vec<TestStep>,
+    pub fate: PacketFate,
+    /// The rule that decided so; `None` when no rule did.
+    pub decided: Option<TestStep>,
+    /// All rules that it matched, in order.
+    pub path: Vec<TestStep>,
+    /// What else should be known, such as what had to be supposed.
+    pub notes: Vec<String>,
 }
 
 /// One thing that the kernel says of a traced packet.

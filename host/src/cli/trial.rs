@@ -2,13 +2,14 @@
 
 use super::Session;
 use super::exit::{Context, Failure};
-use super::frame::{Frames, summary};
 use super::inspect::{place_cells, place_json, verdict_cell};
-use super::output::{Cell, remark};
-use crate::rpc::codec::inspect::FRAMES_MAX;
+use super::output::Cell;
+use super::summary;
+use crate::rpc::codec::inspect::CAPTURE_MAX;
 use clap::{Args, Subcommand, ValueEnum};
-use driver_api::types::inspect::{TestFrame, TestOutcome, TestRequest};
+use driver_api::types::inspect::{PacketSource, PacketWay, TestOutcome, TestRequest, TestStep};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The verb of this file.
 #[derive(Subcommand, Debug)]
@@ -22,16 +23,16 @@ pub enum Verb {
 pub struct Options {
     /// The filter: its name or UUID
     filter: String,
-    /// Packets in their order: a capture file (pcap, pcapng), hexadecimal digits, or words like 'tcp src=10.0.0.1 dst=10.0.0.2 dport=22'
+    /// Packets in their order: capture files, or words like 'tcp 10.0.0.1:40000 > 10.0.0.2:22 syn' and 'hex BYTES'
     #[arg(value_name = "PACKET|PCAP", required = true)]
     packets: Vec<String>,
     /// The value of a variable; a name given several times is a list
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
     parameters: Vec<(String, String)>,
-    /// The guest's MAC address: the variable MAC, and the sender of packets in words
+    /// The guest's MAC address, which is also the variable MAC
     #[arg(long)]
     mac: Option<String>,
-    /// Which way all packets go, seen from the guest; without it, those that another MAC than the guest's sent go in
+    /// Which way all packets go; without it words tell, and in captures what the guest's MAC address sent goes out
     #[arg(long, value_enum)]
     direction: Option<Direction>,
     /// Show every rule that a packet matched on its way, not only the one that decided
@@ -41,8 +42,21 @@ pub struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Direction {
-    In,
     Out,
+    In,
+    ToHost,
+    FromHost,
+}
+
+impl From<Direction> for PacketWay {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Out => Self::Out,
+            Direction::In => Self::In,
+            Direction::ToHost => Self::ToHost,
+            Direction::FromHost => Self::FromHost,
+        }
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -52,106 +66,71 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// A file's bytes, else the words themselves.
+fn source(packet: &str) -> Result<PacketSource, Failure> {
+    let path = Path::new(packet);
+    if !path.is_file() {
+        return Ok(PacketSource::Words(packet.to_owned()));
+    }
+    let bytes = std::fs::read(path).context(|| format!("cannot read '{packet}'"))?;
+    if bytes.len() > CAPTURE_MAX {
+        let text = format!(
+            "'{packet}' has {} bytes, a capture to test at most {CAPTURE_MAX}",
+            bytes.len()
+        );
+        return Err(Failure::Usage(text));
+    }
+    Ok(PacketSource::Capture(bytes))
+}
+
 impl Verb {
-    pub(super) fn perform(self, session: &Session) -> Result<(), Failure> {
+    pub(super) fn perform(&self, session: &Session) -> Result<(), Failure> {
         let Self::NwfilterTest(options) = self;
-        options.perform(session)
+        let out = session.out;
+        let outcomes = (session.connect()?.filter_test(options.request()?))
+            .context(|| format!("cannot test filter '{}'", options.filter))?;
+        if out.is_json() {
+            return out.json(&outcomes.iter().map(document).collect());
+        }
+        let rows = outcomes.iter().enumerate();
+        let rows: Vec<Vec<Cell>> = rows.flat_map(|(i, outcome)| options.rows(i + 1, outcome)).collect();
+        out.table(&["No.", "Way", "Packet", "Fate", "Filter", "Line", "Rule"], &rows)
     }
 }
 
 impl Options {
-    fn perform(self, session: &Session) -> Result<(), Failure> {
-        let out = session.out;
-        let request = self.request()?;
-        let frames = request.frames.clone();
-        let outcomes =
-            (session.connect()?.filter_test(request)).context(|| format!("cannot test filter '{}'", self.filter))?;
-        if outcomes.len() != frames.len() {
-            let text = format!("{} verdicts came for {} packets", outcomes.len(), frames.len());
-            return Err(Failure::Other(text));
-        }
-        let all = frames.iter().zip(&outcomes).enumerate();
-        if out.is_json() {
-            return out.json(
-                &all.map(|(i, (frame, outcome))| outcome_json(i, frame, outcome))
-                    .collect(),
-            );
-        }
-        let rows: Vec<Vec<Cell>> = all
-            .flat_map(|(i, (frame, outcome))| self.rows(i, frame, outcome))
-            .collect();
-        out.table(&["No.", "Way", "Packet", "Verdict", "Filter", "Line", "Rule"], &rows)
-    }
-
     fn request(&self) -> Result<TestRequest, Failure> {
         let mut parameters = self.parameters.clone();
-        let mac = self
-            .mac
-            .as_deref()
-            .map(summary::mac)
-            .transpose()
-            .map_err(Failure::Usage)?;
-        if let Some(text) = self
-            .mac
-            .as_ref()
-            .filter(|_| parameters.iter().all(|(name, _)| name != "MAC"))
-        {
-            parameters.push(("MAC".to_owned(), text.to_ascii_lowercase()));
-        }
-        let mut frames = Vec::new();
-        for packet in &self.packets {
-            let given = Frames::read(packet, mac, self.direction == Some(Direction::In))?;
-            if given.cut > 0 {
-                remark(format_args!(
-                    "'{packet}': {} packets were cut when they were captured",
-                    given.cut
-                ));
-            }
-            let out = |bytes: &[u8]| match (self.direction, mac) {
-                (Some(direction), _) => direction == Direction::Out,
-                (None, Some(mac)) => bytes.get(6..12) == Some(&mac[..]),
-                (None, None) => true,
-            };
-            frames.extend(given.frames.into_iter().map(|bytes| TestFrame {
-                out: out(&bytes),
-                bytes,
-            }));
-        }
-        if frames.len() > FRAMES_MAX {
-            let text = format!(
-                "{} packets are too many: at most {FRAMES_MAX} in one test",
-                frames.len()
-            );
-            return Err(Failure::Usage(text));
+        if let Some(mac) = &self.mac {
+            parameters.retain(|(name, _)| name != "MAC");
+            parameters.push(("MAC".to_owned(), mac.to_ascii_lowercase()));
         }
         Ok(TestRequest {
             filter: self.filter.clone(),
             parameters,
-            frames,
+            way: self.direction.map(Into::into),
+            packets: self
+                .packets
+                .iter()
+                .map(|packet| source(packet))
+                .collect::<Result<_, _>>()?,
         })
     }
 
-    fn rows(&self, index: usize, frame: &TestFrame, outcome: &TestOutcome) -> Vec<Vec<Cell>> {
-        let decided = outcome.steps.last();
-        let [filter, line, text] = place_cells(decided.and_then(|step| step.place.as_ref()));
-        let head = vec![
-            (index + 1).into(),
-            way(frame).into(),
-            summary::of(&frame.bytes).into(),
-            verdict_cell(outcome.verdict.name()),
-            filter,
-            line,
-            text,
-        ];
-        let mut rows = vec![head];
+    fn rows(&self, number: usize, outcome: &TestOutcome) -> Vec<Vec<Cell>> {
+        let place = outcome.decided.as_ref().and_then(|step| step.place.as_ref());
+        let [filter, line, text] = place_cells(place);
+        let (way, packet) = (outcome.way.name().into(), summary::of(&outcome.frame).into());
+        let fate = verdict_cell(outcome.fate.name());
+        let mut rows = vec![vec![number.into(), way, packet, fate, filter, line, text]];
         if self.path {
-            rows.extend(outcome.steps.iter().map(|step| {
+            rows.extend(outcome.path.iter().map(|step| {
                 let [filter, line, text] = place_cells(step.place.as_ref());
-                let chain = format!("  {}", step.chain);
+                let chain = format!("  {}", step.chain).into();
                 vec![
                     "".into(),
                     "".into(),
-                    chain.into(),
+                    chain,
                     verdict_cell(&step.verdict),
                     filter,
                     line,
@@ -159,22 +138,17 @@ impl Options {
                 ]
             }));
         }
+        let note = |note: &String| vec!["".into(), "".into(), format!("  {note}").into()];
+        rows.extend(outcome.notes.iter().map(note));
         rows
     }
 }
 
-fn way(frame: &TestFrame) -> &'static str {
-    if frame.out { "out" } else { "in" }
-}
-
-fn outcome_json(index: usize, frame: &TestFrame, outcome: &TestOutcome) -> Value {
-    let steps = outcome
-        .steps
-        .iter()
-        .map(|step| json!({ "chain": step.chain, "verdict": step.verdict, "place": place_json(step.place.as_ref()) }));
-    let decided = outcome.steps.last().and_then(|step| step.place.as_ref());
+fn document(outcome: &TestOutcome) -> Value {
+    let step = |step: &TestStep| json!({ "chain": step.chain, "verdict": step.verdict, "place": place_json(step.place.as_ref()) });
     json!({
-        "number": index + 1, "direction": way(frame), "packet": summary::of(&frame.bytes),
-        "verdict": outcome.verdict.name(), "decided": place_json(decided), "steps": steps.collect::<Vec<_>>(),
+        "direction": outcome.way.name(), "packet": summary::of(&outcome.frame), "fate": outcome.fate.name(),
+        "decided": outcome.decided.as_ref().map(step), "path": outcome.path.iter().map(step).collect::<Vec<_>>(),
+        "notes": outcome.notes,
     })
 }

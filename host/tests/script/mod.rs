@@ -20,6 +20,8 @@ pub(crate) enum Step {
     Answer(u32, Vec<u8>),
     /// Wait for a call of this procedure and refuse it.
     Refuse(u32, Vec<u8>),
+    /// Answer calls of the first procedure, however many, and then one of the second.
+    Until([(u32, Vec<u8>); 2]),
     /// Send an event.
     Event(Vec<u8>),
     /// Ask for a sign of life and wait for it.
@@ -37,6 +39,14 @@ pub(crate) enum Step {
 /// The answer to procedure `P`.
 pub(crate) fn answer<P: Procedure>(ret: &P::Ret) -> Step {
     Step::Answer(P::NUMBER, xdr::encode(ret).unwrap())
+}
+
+/// The answer to procedure `P`, however often it is asked, until `Q` is.
+pub(crate) fn until<P: Procedure, Q: Procedure>(ret: &P::Ret, last: &Q::Ret) -> Step {
+    Step::Until([
+        (P::NUMBER, xdr::encode(ret).unwrap()),
+        (Q::NUMBER, xdr::encode(last).unwrap()),
+    ])
 }
 
 /// A refusal of procedure `P`.
@@ -146,6 +156,7 @@ impl Player {
             match step {
                 Step::Answer(number, body) => self.reply(number, Status::Ok, &body),
                 Step::Refuse(number, body) => self.reply(number, Status::Error, &body),
+                Step::Until(answers) => self.until(&answers),
                 Step::Event(body) => self.send(&Header::event(message::CALLBACK_LIFECYCLE), &body),
                 Step::Ping => {
                     self.send(&Header::keepalive(KEEPALIVE_PING), &[]);
@@ -177,6 +188,19 @@ impl Player {
         );
         self.last = call.header;
         self.send(&call.header.answer(Kind::Reply, status), body);
+    }
+
+    fn until(&mut self, answers: &[(u32, Vec<u8>); 2]) {
+        loop {
+            let call = self.receive();
+            let called = |(number, _): &(u32, Vec<u8>)| number.cast_signed() == call.header.procedure;
+            let at = answers.iter().position(called).expect("a call of one of the two");
+            self.last = call.header;
+            self.send(&call.header.answer(Kind::Reply, Status::Ok), &answers[at].1);
+            if at == 1 {
+                return;
+            }
+        }
     }
 
     fn hear(&mut self, bytes: &[u8]) {

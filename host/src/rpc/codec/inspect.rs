@@ -3,21 +3,21 @@
 use super::procedures;
 use crate::rpc::xdr::{Input, List, Opaque, Xdr, XdrError};
 use driver_api::types::inspect::{
-    FrameVerdict, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestFrame, TestOutcome, TestRequest,
-    TestStep, TraceBatch, TraceStep, TreeNode,
+    PacketFate, PacketSource, PacketWay, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestOutcome,
+    TestRequest, TestStep, TraceBatch, TraceStep, TreeNode,
 };
 
-/// The most frames in one test.
-pub const FRAMES_MAX: usize = 16_384;
 /// The longest frame in bytes.
-pub const FRAME_MAX: usize = 65_535;
+const FRAME_MAX: usize = 262_144;
+/// The longest capture in bytes.
+pub const CAPTURE_MAX: usize = 16_777_216;
 /// The most elements in any other list here; the length of the message is the tighter bound.
 const MANY: usize = 1_048_576;
 
 /// Names with their values.
 pub type Pairs = List<(String, String), MANY>;
-/// One outcome per frame.
-pub type Outcomes = List<TestOutcome, FRAMES_MAX>;
+/// One outcome per packet.
+pub type Outcomes = List<TestOutcome, MANY>;
 
 impl Xdr for (String, String) {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
@@ -30,16 +30,43 @@ impl Xdr for (String, String) {
     }
 }
 
-impl Xdr for FrameVerdict {
+/// The numbers of these are their places among all of them.
+macro_rules! numbered {
+    ($($plain:ident)+) => { $(
+        impl Xdr for $plain {
+            fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
+                (*self as i32).encode(out)
+            }
+
+            fn decode(input: &mut Input<'_>) -> Result<Self, XdrError> {
+                let number = i32::decode(input)?;
+                let index = usize::try_from(number).unwrap_or(usize::MAX);
+                Self::ALL.get(index).copied().ok_or(XdrError::BadTag(number))
+            }
+        }
+    )+ };
+}
+
+numbered!(PacketFate PacketWay);
+
+impl Xdr for PacketSource {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
-        (*self as i32).encode(out)
+        match self {
+            Self::Words(words) => {
+                0_i32.encode(out)?;
+                words.encode(out)
+            }
+            Self::Capture(bytes) => {
+                1_i32.encode(out)?;
+                Opaque::<CAPTURE_MAX>(bytes.clone()).encode(out)
+            }
+        }
     }
 
     fn decode(input: &mut Input<'_>) -> Result<Self, XdrError> {
         match i32::decode(input)? {
-            0 => Ok(Self::Accept),
-            1 => Ok(Self::Drop),
-            2 => Ok(Self::Reject),
+            0 => Ok(Self::Words(Xdr::decode(input)?)),
+            1 => Ok(Self::Capture(Opaque::<CAPTURE_MAX>::decode(input)?.0)),
             other => Err(XdrError::BadTag(other)),
         }
     }
@@ -77,10 +104,9 @@ on_the_wire! {
     }
     RuleCount { chain, verdict, packets, bytes, place }
     PortCounters { ports: List<MANY>, rules: List<MANY> }
-    TestFrame { out, bytes: Opaque<FRAME_MAX> }
-    TestRequest { filter, parameters: List<MANY>, frames: List<FRAMES_MAX> }
+    TestRequest { filter, parameters: List<MANY>, way, packets: List<MANY> }
     TestStep { chain, verdict, place }
-    TestOutcome { verdict, steps: List<MANY> }
+    TestOutcome { frame: Opaque<FRAME_MAX>, way, fate, decided, path: List<MANY>, notes: List<MANY> }
     TraceStep { packet, chain, verdict, place, headers: Opaque<FRAME_MAX> }
     TraceBatch { steps: List<MANY>, lost }
 }
