@@ -6,25 +6,33 @@ use super::object::{ChainObject, SetObject, TableObjects, What};
 use crate::nft::{Batch, Chain, Element, Expression, Family, Table, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is to be read back after a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Check<'a> {
+    pub(super) chains: Vec<(Family, &'a str, &'a ChainObject)>,
+    pub(super) elements: Vec<(Family, &'a str, Vec<Element>)>,
+}
+
 /// The transaction that makes `new` of `old`. Objects that are in neither stay as they are.
-pub(super) fn batch(old: &Image, new: &Image) -> Batch<What> {
+pub(super) fn batch<'a>(old: &Image, new: &'a Image) -> (Batch<What>, Check<'a>) {
     let mut batch = Batch::default();
+    let mut check = Check::default();
     let none = TableObjects::default();
     for (family, objects) in &new.tables {
-        match old.tables.get(family) {
-            Some(before) => Difference::of(*family, before, objects).write(&mut batch),
-            None => {
-                add_table(&mut batch, *family);
-                Difference::of(*family, &none, objects).write(&mut batch);
-            }
+        let before = old.tables.get(family);
+        if before.is_none() {
+            add_table(&mut batch, *family);
         }
+        let difference = Difference::of(*family, before.unwrap_or(&none), objects);
+        difference.write(&mut batch);
+        difference.note(&mut check);
     }
     for family in old.tables.keys() {
         if !new.tables.contains_key(family) {
             batch.delete_table(*family, TABLE, What::Table(*family));
         }
     }
-    batch
+    (batch, check)
 }
 
 /// The transaction that makes `new` of whatever is there.
@@ -52,16 +60,16 @@ fn add_table(batch: &mut Batch<What>, family: Family) {
 }
 
 /// What is to be done to one table.
-struct Difference<'a> {
+struct Difference<'o, 'a> {
     family: Family,
-    old: &'a TableObjects,
+    old: &'o TableObjects,
     new: &'a TableObjects,
     /// Sets that are made anew, so that rules that ask them have to be made anew as well.
     renewed: BTreeSet<&'a str>,
 }
 
-impl<'a> Difference<'a> {
-    fn of(family: Family, old: &'a TableObjects, new: &'a TableObjects) -> Self {
+impl<'o, 'a> Difference<'o, 'a> {
+    fn of(family: Family, old: &'o TableObjects, new: &'a TableObjects) -> Self {
         let renewed = new.sets.iter().filter(|(name, object)| {
             let before = old.sets.get(*name);
             before.is_some_and(|before| before.set != object.set)
@@ -117,7 +125,7 @@ impl<'a> Difference<'a> {
         self.add_elements(batch);
     }
 
-    fn chains_gone(&self) -> impl Iterator<Item = &'a str> {
+    fn chains_gone(&self) -> impl Iterator<Item = &'o str> {
         let chains = self.old.chains.iter().filter(|(name, object)| {
             let kept = self.new.chains.get(*name);
             kept.is_none_or(|kept| kept.base != object.base)
@@ -140,15 +148,27 @@ impl<'a> Difference<'a> {
                 .any(|rule| rule.rule.expressions.iter().any(asks_renewed))
     }
 
+    /// Chains whose rules are made anew.
+    fn rewritten(&self) -> impl Iterator<Item = (&'a str, &'a ChainObject)> {
+        let chains = self.new.chains.iter().filter(|(name, object)| {
+            let before = self.old.chains.get(*name);
+            !before.is_some_and(|before| self.stays(before, object))
+        });
+        chains.map(|(name, object)| (name.as_str(), object))
+    }
+
+    fn note(&self, check: &mut Check<'a>) {
+        let chains = self.rewritten().map(|(name, object)| (self.family, name, object));
+        check.chains.extend(chains);
+        let elements = self.added().map(|(name, fresh)| (self.family, name, fresh));
+        check.elements.extend(elements);
+    }
+
     fn add_rules(&self, batch: &mut Batch<What>) {
-        for (name, object) in &self.new.chains {
-            let before = self.old.chains.get(name);
-            if before.is_some_and(|before| self.stays(before, object)) {
-                continue;
-            }
+        for (name, object) in self.rewritten() {
             for rule in &object.rules {
                 let label = What::Rule {
-                    chain: name.clone(),
+                    chain: name.to_owned(),
                     origin: rule.origin,
                 };
                 batch.add_rule(self.family, TABLE, name, &rule.rule, label);
@@ -168,8 +188,15 @@ impl<'a> Difference<'a> {
     }
 
     fn add_elements(&self, batch: &mut Batch<What>) {
-        let none = BTreeMap::new();
-        for (name, object) in &self.new.sets {
+        for (name, fresh) in self.added() {
+            batch.add_elements(self.family, TABLE, name, &fresh, &What::Elements(name.to_owned()));
+        }
+    }
+
+    /// Elements that were not there before, by their set.
+    fn added(&self) -> impl Iterator<Item = (&'a str, Vec<Element>)> {
+        self.new.sets.iter().filter_map(|(name, object)| {
+            let none = BTreeMap::new();
             let before = self
                 .old
                 .sets
@@ -177,8 +204,8 @@ impl<'a> Difference<'a> {
                 .filter(|_| !self.renewed.contains(name.as_str()));
             let before = before.map_or(&none, |SetObject { elements, .. }| elements);
             let fresh = missing(&object.elements, before);
-            batch.add_elements(self.family, TABLE, name, &fresh, &What::Elements(name.clone()));
-        }
+            (!fresh.is_empty()).then_some((name.as_str(), fresh))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::object::What;
 use crate::nft::Refusal;
+use crate::nft::socket::Failed;
 use crate::ruleset;
 use driver_api::error::{Code, Error, Origin};
 use std::io;
@@ -9,7 +10,7 @@ use std::io;
 /// Why a rule set did not come into force.
 #[derive(Debug)]
 pub enum Failure {
-    /// The kernel does not hold what it was thought to: somebody else changed our tables.
+    /// The kernel does not hold what it was thought to: somebody else changed our tables, before or at the same time.
     Stale(Error),
     /// A rule or value can not be had; what was in force still is.
     Refused {
@@ -64,7 +65,7 @@ impl std::fmt::Display for What {
 }
 
 /// The kernel's no, in our words and its own.
-pub(super) fn refused(refusal: Refusal<What>) -> Failure {
+fn refused(refusal: Refusal<What>) -> Failure {
     let rule = match &refusal.at {
         Some(What::Rule { origin, .. }) => *origin,
         _ => None,
@@ -79,18 +80,17 @@ pub(super) fn refused(refusal: Refusal<What>) -> Failure {
         None => format!("the kernel refuses {subject}"),
     };
     let error = Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message).because(reason);
-    // Whether ours is there or not is known: only a stranger can have changed it. A missing kernel module makes ENOENT
-    // too, but only for rules.
-    let strange = matches!(refusal.errno, libc::ENOENT | libc::EEXIST | libc::EBUSY);
-    if strange && !matches!(refusal.at, Some(What::Rule { .. })) {
-        Failure::Stale(error)
-    } else {
-        Failure::Refused { error, rule }
-    }
+    Failure::Refused { error, rule }
+}
+
+/// What the kernel holds is not what it was thought to hold.
+pub(super) fn stale(deviation: &str) -> Failure {
+    let message = format!("somebody else changed our tables in nf_tables: {deviation}");
+    Failure::Stale(Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message))
 }
 
 /// The transaction or its answer was lost.
-pub(super) fn unsent(cause: io::Error) -> Failure {
+fn unsent(cause: io::Error) -> Failure {
     let message = "cannot hand a transaction to nf_tables";
     Failure::Refused {
         error: Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message).because(cause),
@@ -98,14 +98,21 @@ pub(super) fn unsent(cause: io::Error) -> Failure {
     }
 }
 
+/// Why a transaction is not in force.
+pub(super) fn failed(failed: Failed<What>) -> Failure {
+    match failed {
+        Failed::Refused(refusal) => refused(refusal),
+        Failed::Io(error) => unsent(error),
+    }
+}
+
 /// Our tables can not be read.
-pub(super) fn unread(cause: io::Error) -> Error {
-    Error::new(
-        Code::BUILD_FIREWALL,
-        Origin::NWFILTER,
-        "cannot read our tables back from the kernel",
-    )
-    .because(cause)
+pub(super) fn unread(cause: io::Error) -> Failure {
+    let message = "cannot read our tables back from the kernel";
+    Failure::Refused {
+        error: Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message).because(cause),
+        rule: None,
+    }
 }
 
 /// A result whose error side is a [`Failure`].

@@ -95,6 +95,15 @@ pub(super) fn comment(origin: &Origin) -> String {
     format!("lockstep {} {}", origin.filter, origin.entry)
 }
 
+/// The place that a comment names.
+pub(super) fn origin(comment: &str) -> Option<Origin> {
+    let (filter, entry) = comment.strip_prefix("lockstep ")?.split_once(' ')?;
+    Some(Origin {
+        filter: filter.parse().ok()?,
+        entry: entry.parse().ok()?,
+    })
+}
+
 /// Sets the mark's bit that has the IP tables refuse the packet, and lets it go there.
 fn refuse() -> Vec<Expression> {
     let mut steps = set_mark(!mark::REJECT, mark::REJECT);

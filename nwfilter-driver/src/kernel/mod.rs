@@ -8,9 +8,13 @@
 //! frame      the base chains and the maps that lead ports to programs
 //! image      all objects of a rule set, or of a part of it
 //! change     two images to one transaction
+//! readback   what the kernel holds
+//! deviation  how that differs from what it should
+//! probe      what this kernel can
 //! failure    why not
 //! ```
 
+pub mod deviation;
 pub mod failure;
 
 mod change;
@@ -19,18 +23,21 @@ mod image;
 mod lower;
 mod names;
 mod object;
+mod probe;
+mod readback;
 
+pub use deviation::Deviation;
 pub use failure::{Failure, Outcome};
 
-use crate::nft::object::kind;
-use crate::nft::socket::{Failed, group};
-use crate::nft::{Element, Socket, Verdict};
+use crate::nft::socket::group;
+use crate::nft::{Batch, Socket, Verdict};
 use crate::ruleset::{Desired, ProgramName};
 use driver_api::error::{Code, Error, Origin, Result};
 use image::Image;
 use names::Map;
-use object::Plan;
+use object::{Plan, What};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How rules learn the state of a packet's connection.
@@ -67,6 +74,11 @@ pub struct Facts {
     pub state_plan: StatePlan,
     /// Two fields of a frame can be compared with one another (kernels from 6.13).
     pub compare_fields: bool,
+    /// IPv4 packets in bridges pass the IP tables (`bridge-nf-call-iptables`); without, rules that ask for states by
+    /// marks match nothing and what is to be rejected is only dropped.
+    pub calls_ip: bool,
+    /// The same for IPv6 (`bridge-nf-call-ip6tables`).
+    pub calls_ip6: bool,
 }
 
 /// The rule set's place in the kernel: the tables `lockstep_nwfilter` of the network namespace that it was opened in.
@@ -84,58 +96,90 @@ impl Kernel {
     /// # Errors
     /// `BUILD_FIREWALL` (63): no nf_tables, or no right to change them.
     pub fn open(options: Options) -> Result<Self> {
-        let socket = Socket::open(group::NONE).map_err(|error| {
-            Error::new(
-                Code::BUILD_FIREWALL,
-                Origin::NWFILTER,
-                "cannot open a netlink socket to nf_tables",
-            )
-            .because(error)
-        })?;
-        let facts = Facts {
-            state_plan: options.state_plan.unwrap_or(StatePlan::Mark),
-            compare_fields: true,
+        let refused = |error: io::Error| {
+            let message = "cannot use nf_tables, which all filters need";
+            Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message).because(error)
         };
+        let mut socket = Socket::open(group::NONE).map_err(refused)?;
+        let facts = probe::facts(&mut socket, options).map_err(refused)?;
         Ok(Self {
             socket: Mutex::new(socket),
             facts,
         })
     }
 
-    /// What this kernel can.
+    /// What this kernel can. The switches of `br_netfilter` are read again.
     #[must_use]
-    pub const fn facts(&self) -> Facts {
-        self.facts
+    pub fn facts(&self) -> Facts {
+        Facts {
+            calls_ip: probe::calls("bridge-nf-call-iptables"),
+            calls_ip6: probe::calls("bridge-nf-call-ip6tables"),
+            ..self.facts
+        }
     }
 
     /// Brings the kernel from one rule set to another in one transaction: only what differs is sent, nothing if they
-    /// mean the same.
+    /// mean the same. What was changed is read back.
     ///
     /// # Errors
-    /// [`Failure::Stale`] if the kernel does not hold `from` (somebody else changed it): [`Kernel::install`] repairs.
-    /// Else the kernel refused something, or this kernel can not do what a rule asks; what was in force still is.
+    /// [`Failure::Stale`] if the kernel does not hold `from`, or not `to` afterwards (somebody else changed it):
+    /// [`Kernel::install`] repairs. Else the kernel refused something, or this kernel can not do what a rule asks; what
+    /// was in force still is.
     pub fn apply(&self, from: &Desired, to: &Desired) -> Outcome<()> {
+        self.apply_altered(from, to, |_| {})
+    }
+
+    fn apply_altered(&self, from: &Desired, to: &Desired, alter: impl FnOnce(&mut Batch<What>)) -> Outcome<()> {
         let part = image::Part::between(from, to);
         let old = Image::of(from, Some(&part), self.plan())?;
         let new = Image::of(to, Some(&part), self.plan())?;
-        let batch = change::batch(&old, &new);
-        self.socket().commit(batch).map_err(|failed| match failed {
-            Failed::Refused(refusal) => failure::refused(refusal),
-            Failed::Io(error) => failure::unsent(error),
-        })
+        let (mut batch, check) = change::batch(&old, &new);
+        alter(&mut batch);
+        let mut socket = self.socket();
+        if let Err(failed) = socket.commit(batch) {
+            // A refusal has its reason in the rules only if the kernel held what it was thought to.
+            return Err(match self.deviations(&mut socket, from)?.first() {
+                Some(deviation) => failure::stale(&deviation.to_string()),
+                None => failure::failed(failed),
+            });
+        }
+        match readback::deviation(&mut socket, &check) {
+            Ok(None) => Ok(()),
+            Ok(Some(object)) => Err(failure::stale(&format!("{object} is not what was just written"))),
+            Err(error) => Err(failure::stale(&format!(
+                "what was just written can not be read back ({error})"
+            ))),
+        }
     }
 
-    /// Replaces whatever our tables hold by a rule set, in one transaction.
+    /// Replaces whatever our tables hold by a rule set, in one transaction, and reads all back.
     ///
     /// # Errors
     /// The kernel refused something, or this kernel can not do what a rule asks; what was in force still is.
+    /// [`Failure::Stale`] if it reads back as something else.
     pub fn install(&self, to: &Desired) -> Outcome<()> {
         let new = Image::of(to, None, self.plan())?;
         let batch = change::replacement(&new);
-        self.socket().commit(batch).map_err(|failed| match failed {
-            Failed::Refused(refusal) => failure::refused(refusal),
-            Failed::Io(error) => failure::unsent(error),
-        })
+        let mut socket = self.socket();
+        socket.commit(batch).map_err(failure::failed)?;
+        match self.deviations(&mut socket, to)?.first() {
+            Some(deviation) => Err(failure::stale(&deviation.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares all that our tables hold with what should be in force; empty if they mean the same.
+    ///
+    /// # Errors
+    /// The kernel can not be asked, or can not do what a rule asks.
+    pub fn verify(&self, desired: &Desired) -> Outcome<Vec<Deviation>> {
+        self.deviations(&mut self.socket(), desired)
+    }
+
+    fn deviations(&self, socket: &mut Socket, desired: &Desired) -> Outcome<Vec<Deviation>> {
+        let wanted = Image::of(desired, None, self.plan())?;
+        let found = readback::image(socket).map_err(failure::unread)?;
+        Ok(deviation::between(&wanted, &found))
     }
 
     /// Which program the kernel's maps lead each port to. Ports of programs without any rule are not known there.
@@ -146,21 +190,13 @@ impl Kernel {
         let mut found = BTreeMap::new();
         let mut socket = self.socket();
         for map in Map::ALL {
-            let elements = socket.list(
-                Some(names::FRAMES),
-                kind::GETSETELEM,
-                |w| {
-                    w.text(1, names::TABLE);
-                    w.text(2, map.name());
-                },
-                Element::decode_list,
-            );
+            let elements = readback::elements(&mut socket, names::FRAMES, map.name());
             let elements = match elements {
                 Ok(elements) => elements,
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => continue,
-                Err(error) => return Err(failure::unread(error)),
+                Err(error) => return Err(failure::unread(error).into_error()),
             };
-            for element in elements.into_iter().flatten() {
+            for element in elements {
                 let Some(Verdict::Jump(chain)) = &element.verdict else {
                     continue;
                 };

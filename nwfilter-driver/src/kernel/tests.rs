@@ -4,7 +4,7 @@ use super::*;
 use crate::nft::sys::in_own_network;
 use crate::ruleset::{
     Base, ChainName, Condition, Hook, Load, Origin as Place, PortRules, Program, Rule, SlotKey, SlotShape, Test,
-    Verdict as Outcome,
+    Verdict as Does,
 };
 use driver_api::types::uuid::Uuid;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn ipv4() -> Condition {
     bytes(Base::Link, 12, &[8, 0])
 }
 
-fn rule(entry: u32, conditions: Vec<Condition>, verdict: Outcome) -> Rule {
+fn rule(entry: u32, conditions: Vec<Condition>, verdict: Does) -> Rule {
     Rule {
         conditions,
         verdict,
@@ -55,7 +55,7 @@ fn guard(port: u16) -> Program {
     };
     let jump = Rule {
         conditions: vec![ipv4()],
-        verdict: Outcome::Jump("ipv4".to_owned()),
+        verdict: Does::Jump("ipv4".to_owned()),
         origin: None,
     };
     let range = Condition::Bytes {
@@ -75,12 +75,12 @@ fn guard(port: u16) -> Program {
         chains: BTreeMap::from([
             (
                 ChainName::first(Hook::FrameOut),
-                vec![rule(0, vec![address], Outcome::Drop), jump],
+                vec![rule(0, vec![address], Does::Drop), jump],
             ),
-            (to, vec![rule(1, vec![range], Outcome::Drop)]),
+            (to, vec![rule(1, vec![range], Does::Drop)]),
             (
                 ChainName::first(Hook::PacketIn),
-                vec![rule(2, vec![ipv4(), protocol, service], Outcome::Drop)],
+                vec![rule(2, vec![ipv4(), protocol, service], Does::Drop)],
             ),
         ]),
         slots: vec![SlotShape {
@@ -93,9 +93,11 @@ fn guard(port: u16) -> Program {
 /// Some ports with one program.
 fn desired(program: Program, ports: u8) -> Desired {
     let name = "p-00000001".to_owned();
+    let width = program.slots.iter().flat_map(|shape| &shape.widths);
+    let width = width.map(|width| usize::from(*width)).sum();
     let rules = |number| PortRules {
         program: name.clone(),
-        slots: vec![BTreeSet::from([vec![2, 0, 0, 0, 0, number]])],
+        slots: vec![BTreeSet::from([vec![number; width]])],
     };
     Desired {
         ports: (0..ports)
@@ -117,6 +119,8 @@ fn ports_come_change_and_go() {
         let three = desired(guard(23), 3);
         kernel.apply(&two, &three).unwrap();
         assert_eq!(kernel.names().unwrap().len(), 3);
+        assert_eq!(kernel.verify(&three).unwrap(), []);
+        assert!(!kernel.verify(&two).unwrap().is_empty());
         if std::env::var_os("SHOW").is_some() {
             std::process::Command::new("nft")
                 .args(["-a", "list", "ruleset"])
@@ -125,8 +129,102 @@ fn ports_come_change_and_go() {
         }
         kernel.apply(&three, &Desired::default()).unwrap();
         assert!(kernel.names().unwrap().is_empty());
+        assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
         kernel.install(&three).unwrap();
         kernel.install(&two).unwrap();
         assert_eq!(kernel.names().unwrap().len(), 2);
     });
+}
+
+#[test]
+fn a_refusal_of_any_message_changes_nothing() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let (old, new) = (desired(guard(22), 2), desired(stateful(), 3));
+        kernel.install(&old).unwrap();
+        let mut messages = 1;
+        let mut at = 0;
+        while at < messages {
+            let refused = kernel.apply_altered(&old, &new, |batch| {
+                messages = batch.len();
+                batch.spoil(at);
+            });
+            assert!(
+                matches!(refused, Err(Failure::Refused { .. })),
+                "message {at}: {refused:?}"
+            );
+            assert_eq!(kernel.verify(&old).unwrap(), [], "message {at}");
+            at += 1;
+        }
+        assert!(messages > 20, "{messages}");
+        kernel.apply(&old, &new).unwrap();
+        assert_eq!(kernel.verify(&new).unwrap(), []);
+    });
+}
+
+#[test]
+fn equal_rule_sets_send_nothing() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let two = desired(guard(22), 2);
+        kernel.install(&two).unwrap();
+        let same = kernel.apply_altered(&two, &desired(guard(22), 2), |batch| assert!(batch.is_empty()));
+        same.unwrap();
+    });
+}
+
+#[test]
+fn what_others_changed_is_told_apart_and_repaired() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let (two, three) = (desired(guard(22), 2), desired(guard(23), 3));
+        // Nothing was ever installed.
+        assert!(matches!(kernel.apply(&two, &three), Err(Failure::Stale(_))));
+        kernel.install(&two).unwrap();
+        assert_eq!(kernel.verify(&two).unwrap(), []);
+    });
+}
+
+/// Asks for states, compares fields and rejects, at every hook that can.
+fn stateful() -> Program {
+    let ipv6 = || bytes(Base::Link, 12, &[0x86, 0xdd]);
+    let new = Condition::State {
+        states: 1 | 2,
+        negated: false,
+    };
+    let invalid = Condition::State {
+        states: 8,
+        negated: true,
+    };
+    let same = Condition::Same {
+        left: Load::payload(Base::Network, 14, 4),
+        right: Load::payload(Base::Network, 24, 4),
+        negated: true,
+    };
+    let option = Condition::TcpOption {
+        kind: 2,
+        negated: false,
+    };
+    let first = ChainName::first;
+    Program {
+        chains: BTreeMap::from([
+            (
+                first(Hook::FrameOut),
+                vec![rule(0, vec![same], Does::Drop), rule(1, vec![], Does::Reject)],
+            ),
+            (first(Hook::FrameIn), vec![rule(2, vec![option], Does::Continue)]),
+            (
+                first(Hook::PacketOut),
+                vec![
+                    rule(3, vec![ipv4(), new, Condition::Reply(false)], Does::Accept),
+                    rule(4, vec![ipv6(), invalid, Condition::Reply(true)], Does::Return),
+                    rule(5, vec![], Does::Reject),
+                ],
+            ),
+        ]),
+        slots: vec![SlotShape {
+            out: false,
+            widths: vec![1, 2, 4, 16],
+        }],
+    }
 }

@@ -115,6 +115,17 @@ impl<L> Batch<L> {
         });
     }
 
+    /// Has the kernel refuse one message.
+    #[cfg(test)]
+    pub(crate) fn spoil(&mut self, index: usize) {
+        let mut start = 0;
+        // BEGIN is the first.
+        for _ in 0..=index {
+            start += super::wire::native_u32(&self.writer.bytes()[start..]).unwrap() as usize;
+        }
+        self.writer.spoil(start);
+    }
+
     fn push(&mut self, family: Family, operation: u16, flags: u16, label: L, body: impl FnOnce(&mut Writer)) {
         self.labels.push(label);
         self.last = self.writer.bytes().len();
@@ -138,12 +149,15 @@ impl<L> Batch<L> {
         self.writer.message(header, 0, SUBSYSTEM, |_| {});
     }
 
-    /// The bytes to send, with the end of the transaction; `None` if something did not fit its length field.
+    /// The bytes to send; `None` if something did not fit its length field. Without its end the kernel undoes a
+    /// transaction after it looked at it.
     #[must_use]
-    pub(super) fn finish(mut self) -> Option<(Vec<u8>, Vec<L>)> {
+    pub(super) fn finish(mut self, end: bool) -> Option<(Vec<u8>, Vec<L>)> {
         // One answer to the last message tells that all are in force; refusals come without being asked for.
         self.writer.add_flags(self.last, ACK);
-        self.frame(END, REQUEST);
+        if end {
+            self.frame(END, REQUEST);
+        }
         (!self.writer.overflowed()).then(|| (self.writer.bytes().to_vec(), self.labels))
     }
 }
@@ -169,7 +183,7 @@ impl<L: Clone> Batch<L> {
 }
 
 /// Cuts a list where one attribute is full.
-fn parts(elements: &[Element]) -> impl Iterator<Item = &[Element]> {
+pub(crate) fn parts(elements: &[Element]) -> impl Iterator<Item = &[Element]> {
     let mut rest = elements;
     std::iter::from_fn(move || {
         let mut room = 0;

@@ -94,10 +94,22 @@ impl Socket {
     /// # Errors
     /// See [`Failed`]; then nothing has changed, unless the answer was lost.
     pub fn commit<L: Clone>(&mut self, batch: Batch<L>) -> Result<(), Failed<L>> {
+        self.transact(batch, true)
+    }
+
+    /// Has the kernel look at a transaction as if it were to come into force; nothing changes.
+    ///
+    /// # Errors
+    /// See [`Failed`].
+    pub fn check<L: Clone>(&mut self, batch: Batch<L>) -> Result<(), Failed<L>> {
+        self.transact(batch, false)
+    }
+
+    fn transact<L: Clone>(&mut self, batch: Batch<L>, commit: bool) -> Result<(), Failed<L>> {
         if batch.is_empty() {
             return Ok(());
         }
-        let Some((bytes, labels)) = batch.finish() else {
+        let Some((bytes, labels)) = batch.finish(commit) else {
             return Err(Failed::Io(io::Error::other(
                 "a part of the transaction is longer than netlink allows",
             )));

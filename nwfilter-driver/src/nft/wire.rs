@@ -72,6 +72,12 @@ impl Writer {
         }
     }
 
+    /// Gives the message that begins at `start` a kind that there is not.
+    #[cfg(test)]
+    pub(super) fn spoil(&mut self, start: usize) {
+        self.bytes[start + 4] = 0xff;
+    }
+
     /// An attribute of these bytes.
     pub fn bytes_of(&mut self, kind: u16, value: &[u8]) {
         self.attribute(kind, |writer| writer.bytes.extend_from_slice(value));
