@@ -13,6 +13,7 @@
 //! store      their files
 //! engine/    what is in force, and the way of a change
 //! learn/     a guest's addresses, from its frames
+//! inspect/   what is in force, for people
 //! links/     the kernel's network devices
 //! folder     one file per name, replaced atomically
 //! shipped    filters that come with the driver, and which of them the user was given
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod expand;
 pub mod filters;
 pub mod folder;
+pub mod inspect;
 pub mod kernel;
 pub mod learn;
 pub mod links;

@@ -18,7 +18,7 @@ impl fmt::Display for FilterDef {
 }
 
 impl Entry {
-    fn element(&self) -> Element {
+    pub(super) fn element(&self) -> Element {
         match self {
             Self::Rule(rule) => rule.element(),
             Self::Reference(reference) => reference.element(),

@@ -10,6 +10,7 @@
 pub mod address;
 pub mod format;
 pub mod kind;
+pub mod lines;
 pub mod parse;
 pub mod protocol;
 pub mod validate;
