@@ -17,6 +17,9 @@ pub mod validate;
 pub mod value;
 pub mod vars;
 
+#[cfg(test)]
+mod reference;
+
 use driver_api::types::uuid::Uuid;
 use protocol::{Attribute, Protocol};
 use value::Value;

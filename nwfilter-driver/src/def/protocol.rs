@@ -1,6 +1,20 @@
 //! The table of the filter language: every protocol element with every attribute, in the order in which it is printed.
 
 use super::kind::Kind;
+use std::fmt;
+
+/// A release of libvirt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Release(pub u8, pub u8, pub u8);
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// The first one that knew filters.
+const FIRST: Release = Release(0, 8, 0);
 
 /// One attribute of a protocol element.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +27,14 @@ pub struct Attribute {
     pub completes: Option<&'static str>,
     /// Without the attribute that it completes it would match nothing or everything.
     pub needs_base: bool,
+    /// The first libvirt whose manual knows it; older ones leave it out without a word.
+    pub since: Release,
+}
+
+impl Attribute {
+    const fn since(self, since: Release) -> Self {
+        Self { since, ..self }
+    }
 }
 
 /// Which rules of a port a protocol's rules belong to.
@@ -33,6 +55,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// Where its rules go.
     pub layer: Layer,
+    /// The first libvirt whose manual knows it.
+    pub since: Release,
     groups: &'static [&'static [Attribute]],
 }
 
@@ -61,6 +85,7 @@ const fn plain(name: &'static str, kind: Kind) -> Attribute {
         kind,
         completes: None,
         needs_base: false,
+        since: FIRST,
     }
 }
 
@@ -70,6 +95,7 @@ const fn of(base: &'static str, name: &'static str, kind: Kind) -> Attribute {
         kind,
         completes: Some(base),
         needs_base: true,
+        since: FIRST,
     }
 }
 
@@ -81,7 +107,7 @@ const TARGET_MAC: &[Attribute] = &[
     plain("dstmacaddr", Kind::Mac),
     of("dstmacaddr", "dstmacmask", Kind::MacMask),
 ];
-const COMMENT: &[Attribute] = &[plain("comment", Kind::Comment)];
+const COMMENT: &[Attribute] = &[plain("comment", Kind::Comment).since(Release(0, 8, 5))];
 
 const MAC: &[Attribute] = &[plain("protocolid", Kind::ETHER_TYPE)];
 const VLAN: &[Attribute] = &[
@@ -119,10 +145,10 @@ const ARP: &[Attribute] = &[
     plain("arpsrcmacaddr", Kind::Mac),
     plain("arpdstmacaddr", Kind::Mac),
     plain("arpsrcipaddr", Kind::V4),
-    of("arpsrcipaddr", "arpsrcipmask", Kind::V4Mask),
+    of("arpsrcipaddr", "arpsrcipmask", Kind::V4Mask).since(Release(1, 2, 3)),
     plain("arpdstipaddr", Kind::V4),
-    of("arpdstipaddr", "arpdstipmask", Kind::V4Mask),
-    plain("gratuitous", Kind::Flag),
+    of("arpdstipaddr", "arpdstipmask", Kind::V4Mask).since(Release(1, 2, 3)),
+    plain("gratuitous", Kind::Flag).since(Release(0, 9, 2)),
 ];
 
 const fn addresses(address: Kind, mask: Kind) -> [Attribute; 4] {
@@ -157,24 +183,27 @@ const PORTS: &[Attribute] = &[
 ];
 const DSCP: &[Attribute] = &[plain("dscp", Kind::DSCP)];
 const ICMPV6_RANGES: &[Attribute] = &[
-    plain("type", Kind::U8),
-    of("type", "typeend", Kind::U8),
+    plain("type", Kind::U8).since(Release(1, 2, 12)),
+    of("type", "typeend", Kind::U8).since(Release(1, 2, 12)),
     Attribute {
         needs_base: false,
-        ..of("type", "code", Kind::U8)
+        ..of("type", "code", Kind::U8).since(Release(1, 2, 12))
     },
-    of("code", "codeend", Kind::U8),
+    of("code", "codeend", Kind::U8).since(Release(1, 2, 12)),
 ];
 
 const SOURCE_ONLY: &[Attribute] = &[plain("srcmacaddr", Kind::Mac)];
 const TRACKING: &[Attribute] = &[
     plain("dscp", Kind::DSCP),
     plain("connlimit-above", Kind::U16_DECIMAL),
-    plain("state", Kind::States),
-    plain("ipset", Kind::SetName),
-    of("ipset", "ipsetflags", Kind::SetFlags),
+    plain("state", Kind::States).since(Release(0, 8, 5)),
+    plain("ipset", Kind::SetName).since(Release(0, 9, 13)),
+    of("ipset", "ipsetflags", Kind::SetFlags).since(Release(0, 9, 13)),
 ];
-const TCP: &[Attribute] = &[plain("option", Kind::U8), plain("flags", Kind::TcpFlags)];
+const TCP: &[Attribute] = &[
+    plain("option", Kind::U8),
+    plain("flags", Kind::TcpFlags).since(Release(0, 9, 1)),
+];
 const ICMP: &[Attribute] = &[plain("type", Kind::U8), of("type", "code", Kind::U8)];
 
 type Groups = &'static [&'static [Attribute]];
@@ -199,15 +228,26 @@ const IPV6: Groups = &[
     COMMENT,
 ];
 
+impl Protocol {
+    const fn since(self, since: Release) -> Self {
+        Self { since, ..self }
+    }
+}
+
 const fn element(name: &'static str, layer: Layer, groups: Groups) -> Protocol {
-    Protocol { name, layer, groups }
+    Protocol {
+        name,
+        layer,
+        since: FIRST,
+        groups,
+    }
 }
 
 /// Every protocol element.
 pub static PROTOCOLS: &[Protocol] = &[
     element("mac", Layer::Ethernet, &[SOURCE_MAC, TARGET_MAC, MAC, COMMENT]),
-    element("vlan", Layer::Ethernet, &[SOURCE_MAC, TARGET_MAC, VLAN, COMMENT]),
-    element("stp", Layer::Ethernet, &[SOURCE_MAC, STP, COMMENT]),
+    element("vlan", Layer::Ethernet, &[SOURCE_MAC, TARGET_MAC, VLAN, COMMENT]).since(Release(0, 9, 8)),
+    element("stp", Layer::Ethernet, &[SOURCE_MAC, STP, COMMENT]).since(Release(0, 9, 8)),
     element("arp", Layer::Ethernet, ARP_GROUPS),
     element("rarp", Layer::Ethernet, ARP_GROUPS),
     element("ip", Layer::Ethernet, IP),
