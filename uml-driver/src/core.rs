@@ -1,6 +1,7 @@
 //! `Core`: what every verb works on: the host, the table, the store, and the threads of the driver.
 
 use crate::link::HostLink;
+use crate::net::{Names, Network};
 use crate::options::Options;
 use crate::probe::Prober;
 use crate::run::mailbox::{Boot, Mailbox};
@@ -32,6 +33,9 @@ pub struct Core {
     pub(crate) workers: Workers,
     pub(crate) prober: Prober,
     pub(crate) options: Options,
+    pub(crate) network: Box<dyn Network>,
+    /// The names of its guests' devices.
+    pub(crate) names: Names,
     /// Who waits for which domain's guest to boot.
     boots: Mutex<HashMap<Uuid, Arc<Boot>>>,
     last_id: Mutex<i32>,
@@ -71,7 +75,7 @@ impl Core {
     ///
     /// # Errors
     /// 67 for an option that is none, 38 when its folders can not be made.
-    pub fn new(host: Box<dyn HostLink>, config: &Config) -> Result<Self> {
+    pub fn new(host: Box<dyn HostLink>, network: Box<dyn Network>, config: &Config) -> Result<Self> {
         let options = Options::from_pairs(&config.options)?;
         let store = Store::open(&config.conf_dir, &config.run_dir)?;
         Ok(Self {
@@ -83,6 +87,8 @@ impl Core {
             workers: Workers::default(),
             prober: Prober::new(config.privileged),
             options,
+            network,
+            names: Names::default(),
             boots: Mutex::default(),
             closing: AtomicBool::new(false),
         })

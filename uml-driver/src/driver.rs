@@ -2,6 +2,7 @@
 
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
+use crate::net::Kernel;
 use crate::plan::find_console;
 use crate::run::start::Wish;
 use crate::state::status::Intent;
@@ -78,7 +79,7 @@ impl Driver for Uml {
     };
 
     fn open(host: Host, config: Config) -> Result<Self> {
-        Ok(Self(Arc::new(Core::new(Box::new(host), &config)?)))
+        Ok(Self(Arc::new(Core::new(Box::new(host), Box::new(Kernel), &config)?)))
     }
 
     fn bring_up(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
@@ -203,9 +204,8 @@ impl VirtDriver for Uml {
         self.0.guest_event(cx, guest, event);
     }
 
-    fn filtered_ports(&self, _cx: &mut Cx<'_, Update>, _filters: &[String]) -> Result<Vec<PortRequest>> {
-        // Domains with interfaces can be defined but not started yet, so none has a port.
-        Ok(Vec::new())
+    fn filtered_ports(&self, _cx: &mut Cx<'_, Update>, filters: &[String]) -> Result<Vec<PortRequest>> {
+        Ok(self.0.filtered_ports(filters))
     }
 }
 

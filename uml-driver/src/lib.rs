@@ -9,6 +9,7 @@
 //! | [`run`] | doing it |
 //! | [`state`] | what is |
 //! | [`mconsole`] | talking to a guest kernel |
+//! | [`net`] | guests' taps in the host's network |
 //! | [`probe`] | what a UML kernel can do |
 //! | [`link`] | the seam to the host |
 
@@ -18,6 +19,7 @@ pub mod def;
 pub mod driver;
 pub mod link;
 pub mod mconsole;
+pub mod net;
 mod node;
 mod options;
 pub mod plan;

@@ -2,11 +2,13 @@
 
 use driver_api::error::Result;
 use driver_api::host::Host;
-use driver_api::lock::level::Unlocked;
+use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::DomainEvent;
+use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
 use std::fmt::Debug;
+use std::os::fd::BorrowedFd;
 
 /// Work of a thread of the driver's own.
 pub type Work<'a> = dyn FnMut(&mut Cx<'_, Unlocked>) -> Result<()> + 'a;
@@ -16,13 +18,20 @@ pub type Work<'a> = dyn FnMut(&mut Cx<'_, Unlocked>) -> Result<()> + 'a;
 #[allow(clippy::missing_errors_doc, reason = "as above")]
 pub trait HostLink: Debug + Send + Sync {
     fn emit(&self, event: &DomainEvent);
-    fn spawn(&self, cx: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started>;
+    fn spawn_with(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        spec: &GuestSpec,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Started>;
     fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>>;
     fn watch(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
     fn kill(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
     fn forget(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
     fn console_tail(&self, guest: GuestId, bytes: u32) -> Result<String>;
     fn cpu_time(&self, guest: GuestId) -> Result<u64>;
+    fn attach_port(&self, cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()>;
+    fn detach_port(&self, cx: &mut Cx<'_, Update>, port: &str) -> Result<()>;
     fn session(&self, name: &str, work: &mut Work<'_>) -> Result<()>;
 }
 
@@ -30,8 +39,17 @@ impl HostLink for Host {
     fn emit(&self, event: &DomainEvent) {
         Self::emit(self, event);
     }
-    fn spawn(&self, cx: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started> {
-        Self::spawn(self, cx, spec)
+    fn spawn_with(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        spec: &GuestSpec,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Started> {
+        // A guest without interfaces needs no newer host.
+        if descriptors.is_empty() {
+            return Self::spawn(self, cx, spec);
+        }
+        Self::spawn_with(self, cx, spec, descriptors)
     }
     fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>> {
         Self::survivors(self, cx)
@@ -50,6 +68,12 @@ impl HostLink for Host {
     }
     fn cpu_time(&self, guest: GuestId) -> Result<u64> {
         Self::cpu_time(self, guest)
+    }
+    fn attach_port(&self, cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()> {
+        Self::attach_port(self, cx, request)
+    }
+    fn detach_port(&self, cx: &mut Cx<'_, Update>, port: &str) -> Result<()> {
+        Self::detach_port(self, cx, port)
     }
     fn session(&self, name: &str, work: &mut Work<'_>) -> Result<()> {
         Self::session(self, name, |cx| work(cx))

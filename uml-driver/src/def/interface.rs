@@ -73,6 +73,19 @@ impl Mac {
         Ok(Self([0x52, 0x54, 0x00, a, b, c]))
     }
 
+    /// Its bytes, first first.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// The same with another first byte.
+    #[must_use]
+    pub const fn with_first(self, first: u8) -> Self {
+        let [_, b, c, d, e, f] = self.0;
+        Self([first, b, c, d, e, f])
+    }
+
     /// Whether it names a group of stations and not one.
     #[must_use]
     pub const fn is_multicast(self) -> bool {

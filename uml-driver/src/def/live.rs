@@ -10,20 +10,28 @@ pub struct Live {
     pub id: i32,
     /// Pty paths by console alias.
     pub ptys: BTreeMap<String, String>,
+    /// The host's device of each interface, in the order of the definition.
+    pub devices: Vec<String>,
 }
 
 impl Live {
     /// The facts of a run from what was ordered and what the host answered, console by console; an empty path is none.
     #[must_use]
-    pub fn new(id: i32, consoles: &[ConsoleSpec], ptys: &[String]) -> Self {
+    pub fn new(id: i32, consoles: &[ConsoleSpec], ptys: &[String], devices: Vec<String>) -> Self {
         let ptys = consoles
             .iter()
             .zip(ptys)
             .filter(|(_, path)| !path.is_empty())
             .map(|(console, path)| (console.alias.clone(), path.clone()))
             .collect();
-        Self { id, ptys }
+        Self { id, ptys, devices }
     }
+}
+
+/// The alias of this interface in the order of the definition.
+#[must_use]
+pub fn interface_alias(index: usize, own: Option<&str>) -> String {
+    own.map_or_else(|| format!("net{index}"), ToOwned::to_owned)
 }
 
 /// The alias of the console (`con`) on this port.

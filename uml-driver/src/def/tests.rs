@@ -297,7 +297,7 @@ fn what_cannot_be_done_is_accepted_and_named() {
         ),
         (
             "<devices><interface type='user'><mac address='52:54:00:1:2:3'/></interface></devices>",
-            "interface '52:54:00:01:02:03' of type 'user' (comes with the network support)",
+            "interface '52:54:00:01:02:03' (type 'user', there are 'bridge' and 'ethernet')",
         ),
         (
             "<devices><disk><source file='/a'/><target dev='vda'/></disk></devices>",
@@ -397,7 +397,8 @@ fn a_backing_file_may_be_read_by_another_disk() {
 #[test]
 fn live_documents_show_id_ptys_and_aliases() {
     let def = read(&devices(
-        "<console/><console type='null'/><serial><alias name='ua-s'/></serial>",
+        "<interface><mac address='52:54:00:00:00:01'/></interface><console/><console type='null'/>\
+         <serial><alias name='ua-s'/></serial>",
     ));
     let live = Live {
         id: 7,
@@ -406,10 +407,16 @@ fn live_documents_show_id_ptys_and_aliases() {
             ("ua-s".to_owned(), "/dev/pts/4".to_owned()),
         ]
         .into(),
+        devices: vec!["vnet3".to_owned()],
     };
     let document = def.to_xml(Some(&live));
     assert!(document.starts_with("<domain type='uml' id='7'>\n"));
-    let expected = "    <serial type='pty'>
+    let expected = "    <interface type='user'>
+      <mac address='52:54:00:00:00:01'/>
+      <target dev='vnet3'/>
+      <alias name='net0'/>
+    </interface>
+    <serial type='pty'>
       <source path='/dev/pts/4'/>
       <target port='0'/>
       <alias name='ua-s'/>

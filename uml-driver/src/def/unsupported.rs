@@ -6,7 +6,9 @@
 use super::DomainDef;
 use super::console::Console;
 use super::disk::{Device, Disk};
+use super::interface::Interface;
 use super::os::Action;
+use driver_api::kit::xml::Element;
 
 /// Elements of `<domain>` that promise limits, protection or another way to boot.
 const DOMAIN: &[&str] = &[
@@ -23,6 +25,21 @@ const DOMAIN: &[&str] = &[
 
 /// Elements of `<os>` that promise another way to boot.
 const OS: &[&str] = &["init", "loader", "nvram", "dtb"];
+
+/// Elements of `<interface>` that promise limits, another network or a program that is run.
+const INTERFACE: &[&str] = &[
+    "vlan",
+    "virtualport",
+    "ip",
+    "route",
+    "script",
+    "backenddomain",
+    "bandwidth",
+    "port",
+    "guest",
+    "backend",
+    "teaming",
+];
 
 /// Devices that clients add unasked and nobody misses, or that only connect others.
 const HARMLESS_DEVICES: &[&str] = &["input", "graphics", "video", "audio", "memballoon", "controller"];
@@ -58,10 +75,9 @@ pub(super) fn list(def: &DomainDef) -> Vec<String> {
         }
     }
     for interface in &def.interfaces {
-        found.push(format!(
-            "interface '{}' of type '{}' (comes with the network support)",
-            interface.mac, interface.kind
-        ));
+        if let Some(reason) = interface_reason(interface) {
+            found.push(format!("interface '{}' ({reason})", interface.mac));
+        }
     }
     for (what, lines) in [("serial", &def.serials), ("console", &def.consoles)] {
         for line in lines {
@@ -131,6 +147,27 @@ fn disk_reason(disk: &Disk) -> Option<String> {
         .into_iter()
         .find(|name| disk.rest.element(name).is_some())
         .map(|name| format!("<{name}>"))
+}
+
+fn interface_reason(interface: &Interface) -> Option<String> {
+    let kind = interface.kind.as_str();
+    if !matches!(kind, "bridge" | "ethernet") {
+        return Some(match &interface.filter {
+            Some(filter) => format!(
+                "filter '{}' on type '{kind}', which no filter can reach: 'bridge' and 'ethernet' can be filtered",
+                filter.filter
+            ),
+            None => format!("type '{kind}', there are 'bridge' and 'ethernet'"),
+        });
+    }
+    let target = interface.rest.element("target");
+    if target.is_some_and(|target| target.attr("managed") == Some("no")) {
+        return Some("<target managed='no'>, a device that somebody else made".to_owned());
+    }
+    let isolated = |element: &Element| element.name != "port" || element.attr("isolated") == Some("yes");
+    let promise = |element: &&Element| INTERFACE.contains(&element.name.as_str()) && isolated(element);
+    let promise = interface.rest.elements.iter().find(promise);
+    promise.map(|element| format!("<{}>", element.name))
 }
 
 fn line_reason(line: &Console) -> Option<String> {

@@ -11,6 +11,7 @@ use driver_api::types::guest::Exit;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+mod ports;
 mod refusals;
 
 const A: &str = "11111111-1111-1111-1111-111111111111";

@@ -4,6 +4,7 @@
 
 mod disk;
 mod line;
+mod nic;
 mod word;
 
 use crate::def::DomainDef;
@@ -13,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use disk::Cow;
 pub use line::{LOG_ALIAS, find_console};
+pub use nic::{Nic, all as nics};
 
 /// The guest's name towards its own kernel; its monitor socket is `@RUN@/guest/mconsole`.
 pub const UMID: &str = "guest";
@@ -38,6 +40,8 @@ pub struct LaunchPlan {
     pub consoles: Vec<ConsoleSpec>,
     /// The host's files that the guest's kernel opens.
     pub files: Vec<VisibleFile>,
+    /// The interfaces, in the order of their descriptors.
+    pub nics: Vec<Nic>,
     /// Copy-on-write files: what is missing must be made before the start, since the guest sees only files that exist.
     pub cows: Vec<Cow>,
     /// What the memory file may take, in bytes.
@@ -83,6 +87,10 @@ pub fn launch(def: &DomainDef) -> Result<LaunchPlan> {
     }
     let lines = line::all(def)?;
     argv.extend(lines.arguments);
+    let nics = nic::all(def)?;
+    for (index, nic) in nics.iter().enumerate() {
+        argv.push(nic::argument(index, nic)?);
+    }
     argv.extend(word::checked(def.os.cmdline.as_deref().unwrap_or_default())?);
     let bytes: usize = argv.iter().skip(1).map(|word| word.len() + 1).sum();
     if bytes > COMMAND_LINE_BYTES {
@@ -98,6 +106,7 @@ pub fn launch(def: &DomainDef) -> Result<LaunchPlan> {
             .to_vec(),
         consoles: lines.consoles,
         files: files.0,
+        nics,
         cows,
         memory_bytes: def.memory.current_kib * 1024 + MEMORY_SLACK,
     })

@@ -216,7 +216,7 @@ fn what_uml_cannot_be_told_is_refused_by_name() {
         (
             "",
             "<interface><mac address='52:54:0:0:0:1'/></interface><hostdev/>",
-            "domain 'vm' asks for what cannot be done: interface '52:54:00:00:00:01' of type 'user' (comes with the network support), <hostdev>",
+            "domain 'vm' asks for what cannot be done: interface '52:54:00:00:00:01' (type 'user', there are 'bridge' and 'ethernet'), <hostdev>",
         ),
     ];
     for (os, devices, expected) in cases {

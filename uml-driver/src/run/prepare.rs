@@ -3,7 +3,8 @@
 use super::cow;
 use crate::core::fault;
 use crate::def::DomainDef;
-use crate::plan::{Cow, UMID, launch};
+use crate::net::Network;
+use crate::plan::{Cow, Nic, UMID, launch};
 use crate::probe::Prober;
 use driver_api::error::{Code, Result};
 use driver_api::types::guest::{ConsoleSpec, GuestSpec, VisibleFile};
@@ -17,6 +18,8 @@ pub(crate) struct Prepared {
     pub(crate) spec: GuestSpec,
     /// Where the kernel will listen, relative to the run folder.
     pub(crate) socket: PathBuf,
+    /// Its interfaces, in the order of their descriptors.
+    pub(crate) nics: Vec<Nic>,
     /// Copy-on-write files that are not there yet.
     cows: Vec<Cow>,
 }
@@ -34,11 +37,21 @@ impl Prepared {
 }
 
 /// Plans a start and checks everything that it names.
-pub(crate) fn prepare(def: &DomainDef, prober: &Prober) -> Result<Prepared> {
+pub(crate) fn prepare(def: &DomainDef, prober: &Prober, network: &dyn Network) -> Result<Prepared> {
     let plan = launch(def)?;
     if let Some(kernel) = def.kernel() {
-        prober.probe(Path::new(kernel))?;
+        let options = prober.probe(Path::new(kernel))?;
+        // Its older drivers (`ethN`) open a device by name, for which a guest has neither the right nor the network.
+        if !plan.nics.is_empty() && !options.has("UML_NET_VECTOR") {
+            let message = format!(
+                "the UML kernel '{kernel}' can not have the interfaces of domain '{}': it was built without UML_NET_VECTOR, \
+                 the only driver that takes a descriptor",
+                def.name
+            );
+            return Err(fault(Code::CONFIG_UNSUPPORTED, message));
+        }
     }
+    plan.nics.iter().try_for_each(|nic| network.check(nic))?;
     let mut cows = plan.cows.clone();
     cows.retain(|cow| std::fs::symlink_metadata(&cow.file).is_err());
     for file in plan
@@ -49,6 +62,7 @@ pub(crate) fn prepare(def: &DomainDef, prober: &Prober) -> Result<Prepared> {
         check(file)?;
     }
     Ok(Prepared {
+        nics: plan.nics.clone(),
         spec: plan.into_spec(def, None),
         socket: Path::new(UMID).join("mconsole"),
         cows,

@@ -17,6 +17,7 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainBrief, DomainEventKind, Lifecycle, Reason, detail};
 use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,7 @@ impl Core {
             may_start(entry, before.as_deref())?;
             let def = definition(entry, before.as_deref(), wish)?;
             // Reads files and may run a program: nothing is held meanwhile.
-            let prepared = prepare(&def, &self.prober)
+            let prepared = prepare(&def, &self.prober, &*self.network)
                 .map_err(|error| error.within(format!("cannot start domain '{}'", entry.name)))?;
 
             let mut update = cx.update_read()?;
@@ -121,7 +122,11 @@ impl Core {
         paused: bool,
     ) -> Result<Run> {
         prepared.make_files()?;
-        let started = self.host.spawn(cx, &prepared.spec)?;
+        let taps = self.open_ports(cx, entry, &prepared.nics)?;
+        let descriptors: Vec<BorrowedFd<'_>> = taps.iter().map(AsFd::as_fd).collect();
+        let started = self.host.spawn_with(cx, &prepared.spec, &descriptors)?;
+        // From here on they live as long as the guest.
+        drop(taps);
         let guest = GuestId(started.guest);
         self.mailbox.claim(guest, boot);
         for missing in &started.not_isolated {
@@ -145,8 +150,9 @@ impl Core {
     ) -> Result<Run> {
         let guest = GuestId(started.guest);
         self.until_notified(guest, prepared, boot)?;
-        let id = entry.record()?.id;
-        let run = Run::new(id, started, prepared.socket.clone(), prepared.consoles());
+        let record = entry.record()?;
+        let socket = prepared.socket.clone();
+        let run = Run::new(record.id, started, socket, prepared.consoles(), record.devices());
         ask(&run.monitor, Command::Version)?;
         if paused {
             ask(&run.monitor, Command::Stop)?;

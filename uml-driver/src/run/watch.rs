@@ -6,7 +6,7 @@ use crate::core::{Core, fault, seize};
 use crate::def::{DomainDef, os};
 use crate::mconsole::packet::{Notification, notification};
 use crate::state::machine::{Phase, Step};
-use crate::state::record::Record;
+use crate::state::record::{Port, Record};
 use crate::state::status::{Intent, Status};
 use crate::state::table::Entry;
 use driver_api::error::{Code, Result};
@@ -26,8 +26,8 @@ const CRASH_RESTARTS: u32 = 5;
 enum Next {
     /// Nothing: another thread has dealt with it.
     Known,
-    /// These events, and nothing more.
-    Rest(Vec<DomainEventKind>),
+    /// These events, and the end of these ports.
+    Rest(Vec<DomainEventKind>, Arc<[Port]>),
     /// These events, then a restart for this reason.
     Again(Vec<DomainEventKind>, Reason),
 }
@@ -109,7 +109,8 @@ impl Core {
         }
         match next {
             Next::Known => {}
-            Next::Rest(events) => {
+            Next::Rest(events, ports) => {
+                self.close_ports(cx, &ports);
                 self.emit(entry, None, &events);
                 if entry.load().is_none() {
                     self.sweep(cx, entry);
@@ -164,7 +165,7 @@ impl Core {
                 };
                 self.store.remove_status(entry.uuid);
                 entry.publish(&mut domain, rested(&record, phase, reason));
-                Ok(Next::Rest(events))
+                Ok(Next::Rest(events, Arc::clone(&record.ports)))
             }
         }
     }
@@ -187,11 +188,16 @@ impl Core {
     pub(crate) fn rest(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, phase: Phase, reason: Reason) {
         let rested = seize(cx, entry.uuid).map(|mut domain| {
             self.store.remove_status(entry.uuid);
-            let record = entry.load().and_then(|record| rested(&record, phase, reason));
-            entry.publish(&mut domain, record);
+            let record = entry.load();
+            entry.publish(
+                &mut domain,
+                record.as_ref().and_then(|record| rested(record, phase, reason)),
+            );
+            record.map(|record| Arc::clone(&record.ports)).unwrap_or_default()
         });
-        if let Err(error) = rested {
-            tracing::error!(dom = %entry.name, %error, "the domain's state could not be published");
+        match rested {
+            Ok(ports) => self.close_ports(cx, &ports),
+            Err(error) => tracing::error!(dom = %entry.name, %error, "the domain's state could not be published"),
         }
         if entry.load().is_none() {
             self.sweep(cx, entry);
@@ -219,7 +225,7 @@ impl Core {
     fn restart(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
         let restarted = entry.record().and_then(|record| {
             let boot = self.boot_of(entry.uuid);
-            let prepared = prepare(&record.current, &self.prober)?;
+            let prepared = prepare(&record.current, &self.prober, &*self.network)?;
             let run = self.boot(cx, entry, &prepared, &boot, false)?;
             self.welcome(cx, entry, run, &boot, reason, &[DomainEventKind::Reboot])
         });

@@ -2,9 +2,12 @@
 
 use super::machine::Phase;
 use super::status::{Intent, Status};
+use super::table::Entry;
 use crate::def::{DomainDef, Live};
 use crate::mconsole::client::Monitor;
+use crate::plan::Nic;
 use driver_api::types::domain::{DomainBrief, Reason};
+use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleSpec, GuestId, Started};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +32,7 @@ impl Run {
     /// The run of a process tree that the host has started or found again; `socket` is its kernel's, relative to the
     /// run folder.
     #[must_use]
-    pub fn new(id: i32, started: &Started, socket: PathBuf, consoles: Vec<ConsoleSpec>) -> Self {
+    pub fn new(id: i32, started: &Started, socket: PathBuf, consoles: Vec<ConsoleSpec>, devices: Vec<String>) -> Self {
         Self {
             guest: GuestId(started.guest),
             monitor: Monitor {
@@ -37,9 +40,37 @@ impl Run {
                 socket,
                 pid: started.pid,
             },
-            live: Live::new(id, &consoles, &started.ptys),
+            live: Live::new(id, &consoles, &started.ptys, devices),
             consoles,
             since: Instant::now(),
+        }
+    }
+}
+
+/// One of a guest's interfaces in the host's network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Port {
+    /// The host's device.
+    pub device: String,
+    /// The filter on it.
+    pub request: Option<PortRequest>,
+}
+
+impl Port {
+    /// The port of an interface of a domain.
+    #[must_use]
+    pub fn new(device: &str, nic: &Nic, owner: &Entry) -> Self {
+        let request = nic.filter.as_ref().map(|filter| PortRequest {
+            port: device.to_owned(),
+            mac: nic.mac.to_string(),
+            filter: filter.filter.clone(),
+            parameters: filter.parameters.clone(),
+            owner: owner.uuid,
+            owner_name: owner.name.clone(),
+        });
+        Self {
+            device: device.to_owned(),
+            request,
         }
     }
 }
@@ -61,6 +92,9 @@ pub struct Record {
     pub updated: bool,
     /// Its process tree, in Running and Paused.
     pub run: Option<Run>,
+    /// Its interfaces, in the order of the definition: from the moment when their filters are in force until its end, a
+    /// restart included.
+    pub ports: Arc<[Port]>,
     /// Its id, from the beginning of a start to the end; shown only while it is active.
     pub id: i32,
     /// What a client last asked of this run.
@@ -85,6 +119,7 @@ impl Record {
             autostart: false,
             updated: false,
             run: None,
+            ports: Arc::default(),
             id: 0,
             intent: Intent::None,
             panic: None,
@@ -134,6 +169,12 @@ impl Record {
         }
     }
 
+    /// The host's device of each interface.
+    #[must_use]
+    pub fn devices(&self) -> Vec<String> {
+        self.ports.iter().map(|port| port.device.clone()).collect()
+    }
+
     /// What a new host would have to know; `None` when there is no process tree.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
@@ -146,6 +187,7 @@ impl Record {
             intent: self.intent,
             socket: run.monitor.socket.clone(),
             consoles: run.consoles.iter().map(|console| console.alias.clone()).collect(),
+            devices: self.devices(),
             xml: self.current.to_xml(None),
         })
     }

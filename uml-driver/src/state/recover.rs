@@ -1,13 +1,14 @@
 //! Coming up: definitions from disk, guests that outlived the last host, and the domains to be started with this one.
 
 use super::machine::{Phase, Verb};
-use super::record::{Record, Run};
+use super::record::{Port, Record, Run};
 use super::status::Status;
 use super::store::file_name;
 use super::table::Entry;
 use crate::core::{Core, fault, seize};
 use crate::def::DomainDef;
 use crate::mconsole::client::{Command, DEADLINE, Failure};
+use crate::plan::nics;
 use crate::run::start::Wish;
 use driver_api::error::{Code, Result};
 use driver_api::lock::level::Unlocked;
@@ -18,6 +19,7 @@ use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A guest that a status document and the host both know.
 struct Survivor {
@@ -36,6 +38,10 @@ impl Core {
             }
         }
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
+        // Before anything is started that could be given one of them.
+        for device in statuses.values().flat_map(|status| &status.devices) {
+            self.names.take(device, Duration::ZERO);
+        }
         let mut survivors = Vec::new();
         for started in self.host.survivors(cx)? {
             // A domain may have a second guest that is no more than a left-over: of a start or a restart that the last
@@ -51,6 +57,7 @@ impl Core {
                     tracing::warn!(uuid = %started.domain, guest = started.guest, %error, "a guest can not be taken over");
                     self.store.remove_status(started.domain);
                     self.dismiss(cx, &started);
+                    self.close_devices(cx, &status.devices);
                 }
             }
             statuses.remove(&started.domain);
@@ -148,6 +155,7 @@ impl Core {
                     tracing::error!(dom = %survivor.entry.name, pid, "another process answers for the guest");
                     self.store.remove_status(survivor.entry.uuid);
                     self.dismiss(cx, &survivor.started);
+                    self.close_devices(cx, &survivor.status.devices);
                     continue;
                 }
                 // It ended meanwhile, or is frozen: the first is told by its exit, the second is no reason to end it.
@@ -203,6 +211,7 @@ impl Core {
         tracing::warn!(%uuid, guest = status.guest, "a guest is gone without a trace");
         self.id_is_taken(status.id);
         self.store.remove_status(uuid);
+        self.close_devices(cx, &status.devices);
         let Ok(entry) = self.table.entry(uuid) else { return };
         self.rest(cx, &entry, Phase::Off, Reason::SHUTOFF_FAILED);
         let stopped = DomainEventKind::Lifecycle(Lifecycle::Stopped, detail::STOPPED_FAILED);
@@ -225,6 +234,14 @@ impl Core {
     }
 }
 
+/// The ports that a guest has from the last host.
+fn inherited_ports(entry: &Entry, def: &DomainDef, status: &Status) -> Arc<[Port]> {
+    // It was started with this definition, so it can be planned.
+    let nics = nics(def).unwrap_or_default();
+    let ports = nics.iter().zip(&status.devices);
+    ports.map(|(nic, device)| Port::new(device, nic, entry)).collect()
+}
+
 /// What a domain's record and the status document of its guest say together.
 fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
     let mut record = match entry.load() {
@@ -235,6 +252,7 @@ fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
     record.current = Arc::clone(def);
     record.reason = status.reason;
     record.id = status.id;
+    record.ports = inherited_ports(entry, def, status);
     record
 }
 
@@ -249,6 +267,7 @@ impl Survivor {
             &self.started,
             self.status.socket.clone(),
             consoles.collect(),
+            self.status.devices.clone(),
         )
     }
 }

@@ -51,6 +51,8 @@ pub struct Status {
     pub socket: PathBuf,
     /// The aliases of its consoles, in order.
     pub consoles: Vec<String>,
+    /// The host's devices of its interfaces, in order.
+    pub devices: Vec<String>,
     /// The live definition.
     pub xml: String,
 }
@@ -84,6 +86,9 @@ impl Status {
             // Writing to a string does not fail.
             let _ = writeln!(text, "console {alias}");
         }
+        for device in &self.devices {
+            let _ = writeln!(text, "device {device}");
+        }
         text.push('\n');
         text.push_str(&self.xml);
         text
@@ -101,6 +106,10 @@ impl Status {
         }
         let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).collect();
         let field = |name: &str| fields.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+        let all = |name: &str| {
+            let named = fields.iter().filter(|(n, _)| *n == name);
+            named.map(|(_, value)| (*value).to_owned()).collect()
+        };
         let number = |name| field(name)?.parse::<u64>().ok();
         Ok(Self {
             guest: number("guest").ok_or(BadStatus("no guest is named"))?,
@@ -121,11 +130,8 @@ impl Status {
             socket: field("socket")
                 .map(PathBuf::from)
                 .ok_or(BadStatus("no socket is named"))?,
-            consoles: fields
-                .iter()
-                .filter(|(name, _)| *name == "console")
-                .map(|(_, alias)| (*alias).to_owned())
-                .collect(),
+            consoles: all("console"),
+            devices: all("device"),
             xml: xml.to_owned(),
         })
     }
@@ -140,6 +146,7 @@ mod tests {
         let phases = prop::sample::select(&Phase::ALL[..]);
         let intents = prop::sample::select(&Intent::ALL[..]);
         let consoles = prop::collection::vec("[a-z]{1,9}[0-9]", 0..4);
+        let devices = prop::collection::vec("[a-z]{1,9}[0-9]", 0..4);
         (
             any::<u64>(),
             1..i32::MAX,
@@ -147,9 +154,10 @@ mod tests {
             any::<u32>(),
             intents,
             consoles,
+            devices,
             "(?s).{0,80}",
         )
-            .prop_map(|(guest, id, phase, reason, intent, consoles, xml)| Status {
+            .prop_map(|(guest, id, phase, reason, intent, consoles, devices, xml)| Status {
                 guest,
                 id,
                 phase,
@@ -157,6 +165,7 @@ mod tests {
                 intent,
                 socket: "uml/my vm/mconsole".into(),
                 consoles,
+                devices,
                 xml,
             })
     }

@@ -7,12 +7,14 @@ use crate::mconsole::packet::MAGIC;
 use crate::workers::Workers;
 use driver_api::driver::VirtDriver;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::lock::level::Unlocked;
+use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::DomainEvent;
+use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{Exit, GuestEvent, GuestId, GuestSpec, Started};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,14 +44,18 @@ struct Guest {
     socket: PathBuf,
     alive: bool,
     exit: Option<Exit>,
+    /// What it was born with, until its end.
+    taps: Vec<OwnedFd>,
 }
 
 pub(crate) struct FakeHost {
     pub(crate) locks: &'static Locks,
     pub(crate) events: Mutex<Vec<DomainEvent>>,
     pub(crate) boots: Mutex<Boots>,
-    /// Guests that were killed or forgotten, in order.
-    pub(crate) log: Mutex<Vec<String>>,
+    /// Guests that were killed, and all that became of ports, in order.
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
+    /// The ports that have a filter.
+    pub(crate) filtered: Mutex<BTreeSet<String>>,
     /// The threads on which events are told.
     pub(crate) workers: Workers,
     /// Guests do what they are told, but do not answer.
@@ -117,7 +123,8 @@ impl FakeHost {
             locks: Locks::new(),
             events: Mutex::default(),
             boots: Mutex::default(),
-            log: Mutex::default(),
+            log: Arc::default(),
+            filtered: Mutex::default(),
             mute: Arc::default(),
             workers: Workers::default(),
             run: root.join("guests"),
@@ -178,6 +185,7 @@ impl FakeHost {
             return false;
         };
         known.alive = false;
+        known.taps.clear();
         known.exit = Some(exit.clone());
         // An unnamed sender ends the thread.
         let _ = UnixDatagram::unbound().unwrap().send_to(b"quit", &known.socket);
@@ -198,12 +206,16 @@ impl HostLink for Arc<FakeHost> {
         self.events.lock().push(event.clone());
     }
 
-    fn spawn(&self, _: &mut Cx<'_, Unlocked>, spec: &GuestSpec) -> Result<Started> {
+    fn spawn_with(&self, _: &mut Cx<'_, Unlocked>, spec: &GuestSpec, taps: &[BorrowedFd<'_>]) -> Result<Started> {
         let boots = *self.boots.lock();
         if boots == Boots::Refused {
             return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no process today"));
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if !taps.is_empty() {
+            self.log.lock().push(format!("spawn {number} with {}", taps.len()));
+        }
+        let taps = taps.iter().map(|tap| tap.try_clone_to_owned().unwrap()).collect();
         let run_dir = self.run.join(number.to_string());
         std::fs::create_dir_all(run_dir.join("guest")).unwrap();
         let path = run_dir.join("guest/mconsole");
@@ -223,6 +235,7 @@ impl HostLink for Arc<FakeHost> {
             socket: path,
             alive: true,
             exit: None,
+            taps,
         };
         self.guests.lock().insert(number, guest);
         Ok(started)
@@ -287,6 +300,36 @@ impl HostLink for Arc<FakeHost> {
 
     fn cpu_time(&self, _: GuestId) -> Result<u64> {
         Ok(42)
+    }
+
+    fn attach_port(&self, _: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()> {
+        self.log
+            .lock()
+            .push(format!("filter {} {}", request.port, request.filter));
+        if request.filter == "missing" {
+            return Err(Error::new(
+                Code::NO_NWFILTER,
+                Origin::NWFILTER,
+                "there is no such filter",
+            ));
+        }
+        let mut filtered = self.filtered.lock();
+        match filtered.insert(request.port.clone()) {
+            true => Ok(()),
+            false => Err(Error::new(Code::OPERATION_INVALID, Origin::NWFILTER, "it is bound")),
+        }
+    }
+
+    fn detach_port(&self, _: &mut Cx<'_, Update>, port: &str) -> Result<()> {
+        self.log.lock().push(format!("unfilter {port}"));
+        match self.filtered.lock().remove(port) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::NO_NWFILTER_BINDING,
+                Origin::NWFILTER,
+                "it is not bound",
+            )),
+        }
     }
 
     fn session(&self, _: &str, work: &mut Work<'_>) -> Result<()> {

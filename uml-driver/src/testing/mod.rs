@@ -2,6 +2,7 @@
 
 pub(crate) mod guests;
 pub(crate) mod locks;
+pub(crate) mod network;
 
 use crate::core::Core;
 use crate::driver::Uml;
@@ -10,6 +11,7 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainEvent, DomainEventKind, Lifecycle};
 use guests::FakeHost;
+use network::FakeNetwork;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub(crate) struct Lab {
     pub(crate) root: TempDir,
     pub(crate) host: Arc<FakeHost>,
     pub(crate) uml: Uml,
+    pub(crate) network: FakeNetwork,
     options: Vec<(String, String)>,
 }
 
@@ -35,15 +38,17 @@ impl Lab {
         let options: Vec<(String, String)> = options.collect();
         let root = tempfile::tempdir().unwrap();
         let kernel = root.path().join("kernel");
-        let script = "#!/bin/sh\ncase $1 in --version) echo 6.1.9;; *) echo CONFIG_UML=y;; esac\n";
+        let script = "#!/bin/sh\ncase $1 in --version) echo 6.1.9;; *) echo CONFIG_UML_NET_VECTOR=y;; esac\n";
         std::fs::write(&kernel, script).unwrap();
         std::fs::set_permissions(&kernel, std::fs::Permissions::from_mode(0o755)).unwrap();
         let host = FakeHost::new(root.path());
-        let uml = open(&root, &host, &options);
+        let network = FakeNetwork::new(&host.log);
+        let uml = open(&root, &host, &network, &options);
         Self {
             root,
             host,
             uml,
+            network,
             options,
         }
     }
@@ -51,7 +56,7 @@ impl Lab {
     /// The same root and guests under a new driver, as after the death of the host.
     pub(crate) fn reopen(&mut self) {
         self.host.deafen();
-        self.uml = open(&self.root, &self.host, &self.options);
+        self.uml = open(&self.root, &self.host, &self.network, &self.options);
     }
 
     pub(crate) fn conf(&self) -> PathBuf {
@@ -82,7 +87,7 @@ impl Lab {
     }
 }
 
-fn open(root: &TempDir, host: &Arc<FakeHost>, options: &[(String, String)]) -> Uml {
+fn open(root: &TempDir, host: &Arc<FakeHost>, network: &FakeNetwork, options: &[(String, String)]) -> Uml {
     let config = Config {
         conf_dir: root.path().join("conf"),
         state_dir: root.path().join("state"),
@@ -91,7 +96,9 @@ fn open(root: &TempDir, host: &Arc<FakeHost>, options: &[(String, String)]) -> U
         privileged: false,
         options: options.to_vec(),
     };
-    let uml = Uml(Arc::new(Core::new(Box::new(Arc::clone(host)), &config).unwrap()));
+    let uml = Uml(Arc::new(
+        Core::new(Box::new(Arc::clone(host)), Box::new(network.clone()), &config).unwrap(),
+    ));
     host.serve(&uml);
     uml
 }

@@ -3,7 +3,7 @@
 use super::super::console::Console;
 use super::super::disk::{Backing, Disk};
 use super::super::interface::{FilterRef, Interface};
-use super::super::live::{Live, console_alias, serial_alias};
+use super::super::live::{Live, console_alias, interface_alias, serial_alias};
 use super::super::parse::path_attribute;
 use super::super::{DomainDef, order};
 use super::{dressed, text};
@@ -27,7 +27,12 @@ pub(super) fn all(def: &DomainDef, live: Option<&Live>) -> Element {
     let devices = Element::new("devices")
         .with_children(def.emulator.as_deref().map(|emulator| text("emulator", emulator)))
         .with_children(def.disks.iter().map(disk))
-        .with_children(def.interfaces.iter().map(interface))
+        .with_children(
+            def.interfaces
+                .iter()
+                .enumerate()
+                .map(|(index, of)| interface(index, of, live)),
+        )
         .with_children(def.serials.iter().map(serial))
         .with_children(def.consoles.iter().map(console));
     def.devices_rest.dress(devices, order::DEVICES)
@@ -63,7 +68,14 @@ fn backing(backing: &Backing) -> Element {
     backing.rest.dress(element, order::BACKING)
 }
 
-fn interface(interface: &Interface) -> Element {
+fn interface(index: usize, interface: &Interface, live: Option<&Live>) -> Element {
+    let device = live
+        .and_then(|live| live.devices.get(index))
+        .or(interface.target.as_ref());
+    let own = interface.alias.as_deref();
+    let shown = live
+        .map(|_| interface_alias(index, own))
+        .or_else(|| interface.alias.clone());
     let one = |name: &str, attribute: &str, value: Option<String>| {
         value.map(|value| Element::new(name).with_attr(attribute, value))
     };
@@ -73,10 +85,10 @@ fn interface(interface: &Interface) -> Element {
         .with_child(Element::new("mac").with_attr("address", interface.mac))
         .with_children(interface.source.clone())
         .with_children(interface.filter.as_ref().map(filter))
-        .with_children(interface.alias.as_deref().map(alias));
+        .with_children(shown.as_deref().map(alias));
     let mut rest = interface.rest.clone();
     for (name, attribute, value) in [
-        ("target", "dev", interface.target.clone()),
+        ("target", "dev", device.cloned()),
         ("model", "type", interface.model.clone()),
         ("link", "state", link),
         ("mtu", "size", interface.mtu.map(|mtu| mtu.to_string())),

@@ -154,7 +154,7 @@ fn run_folder_of_an_earlier_guest_does_not_cost_the_running_one() {
             domain: uuid(A),
             ..GuestSpec::default()
         };
-        crate::link::HostLink::spawn(&lab.host, cx, &spec).unwrap();
+        crate::link::HostLink::spawn_with(&lab.host, cx, &spec, &[]).unwrap();
     });
     let path = lab.root.path().join(format!("run/status/{A}.status"));
     let mut status = Status::from_text(&std::fs::read_to_string(&path).unwrap()).unwrap();

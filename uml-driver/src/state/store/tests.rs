@@ -110,6 +110,7 @@ fn statuses_come_back_and_damaged_ones_are_set_aside() {
         intent: Intent::Reboot,
         socket: "uml/vm1/mconsole".into(),
         consoles: vec!["console0".to_owned()],
+        devices: vec!["vnet0".to_owned()],
         xml: "<domain/>".to_owned(),
     };
     store.save_status(uuid, &status).unwrap();

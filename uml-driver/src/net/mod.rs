@@ -1,0 +1,48 @@
+//! Guests' taps in the host's network: made, set up and attached by netlink and ioctl, with no other program.
+//!
+//! A tap lives as long as somebody holds its descriptor. That is its guest, so it outlives the host and goes with the
+//! guest, whoever ends that.
+
+mod link;
+mod message;
+mod names;
+mod tap;
+
+pub use link::Kernel;
+pub(crate) use names::Names;
+pub(crate) use tap::name_fits;
+
+use crate::def::interface::Mac;
+use crate::plan::Nic;
+use driver_api::error::Result;
+use std::fmt::Debug;
+use std::os::fd::OwnedFd;
+
+/// The host's network as this driver uses it, as a trait that tests can script.
+pub trait Network: Debug + Send + Sync {
+    /// Checks that what an interface is to be attached to is there.
+    ///
+    /// # Errors
+    /// 38 with the bridge's name when it is missing, 67 when it is another device.
+    fn check(&self, nic: &Nic) -> Result<()>;
+
+    /// Makes a tap of this name, down and attached to nothing; `None` when a device of this name exists.
+    ///
+    /// # Errors
+    /// 38 when the kernel refuses.
+    fn make(&self, name: &str, nic: &Nic) -> Result<Option<OwnedFd>>;
+
+    /// Attaches a tap to where its interface belongs and switches it on.
+    ///
+    /// # Errors
+    /// 38 when the kernel refuses.
+    fn connect(&self, name: &str, nic: &Nic) -> Result<()>;
+}
+
+/// The address of a tap: another than its guest's, and so high that a bridge never takes it for its own.
+const fn host_side(guest: Mac) -> Mac {
+    guest.with_first(HOST_SIDE)
+}
+
+/// The first byte of a tap's address.
+pub(crate) const HOST_SIDE: u8 = 0xfe;

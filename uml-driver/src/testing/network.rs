@@ -1,0 +1,77 @@
+//! A host's network for tests: devices are files that are there as long as somebody holds them.
+
+use crate::core::fault;
+use crate::net::Network;
+use crate::plan::Nic;
+use driver_api::error::{Code, Result};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub(crate) struct FakeNetwork {
+    log: Arc<Mutex<Vec<String>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default, Debug)]
+struct State {
+    /// The other end of each tap: read to its end when nobody holds the tap any more.
+    taps: BTreeMap<String, std::io::PipeReader>,
+    strangers: BTreeSet<String>,
+}
+
+impl FakeNetwork {
+    pub(crate) fn new(log: &Arc<Mutex<Vec<String>>>) -> Self {
+        Self {
+            log: Arc::clone(log),
+            state: Arc::default(),
+        }
+    }
+
+    /// Somebody else has a device of this name.
+    pub(crate) fn stranger(&self, name: &str) {
+        self.state.lock().strangers.insert(name.to_owned());
+    }
+
+    /// The taps that are there.
+    pub(crate) fn taps(&self) -> Vec<String> {
+        let mut state = self.state.lock();
+        state.taps.retain(|_, reader| {
+            let nothing_yet = reader.read(&mut [0]);
+            nothing_yet.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        });
+        state.taps.keys().cloned().collect()
+    }
+}
+
+impl Network for FakeNetwork {
+    fn check(&self, nic: &Nic) -> Result<()> {
+        match nic.bridge.as_deref() {
+            Some("nobridge") => Err(fault(Code::SYSTEM_ERROR, "there is no such bridge")),
+            _ => Ok(()),
+        }
+    }
+
+    fn make(&self, name: &str, _: &Nic) -> Result<Option<OwnedFd>> {
+        if self.taps().iter().any(|tap| tap == name) || self.state.lock().strangers.contains(name) {
+            return Ok(None);
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        self.state.lock().taps.insert(name.to_owned(), reader);
+        self.log.lock().push(format!("make {name}"));
+        Ok(Some(writer.into()))
+    }
+
+    fn connect(&self, name: &str, nic: &Nic) -> Result<()> {
+        let bridge = nic.bridge.as_deref().unwrap_or_default();
+        self.log.lock().push(format!("connect {name} {bridge}"));
+        match bridge {
+            "full" => Err(fault(Code::SYSTEM_ERROR, "the bridge has no place left")),
+            _ => Ok(()),
+        }
+    }
+}
