@@ -19,6 +19,7 @@ impl Code {
     pub const DOM_EXIST: Self = Self(25);
     pub const XML_ERROR: Self = Self(27);
     pub const OPERATION_DENIED: Self = Self(29);
+    pub const PARSE_FAILED: Self = Self(32);
     pub const XML_DETAIL: Self = Self(35);
     pub const SYSTEM_ERROR: Self = Self(38);
     pub const RPC: Self = Self(39);

@@ -1,12 +1,15 @@
 //! `Nwfilter`: the driver itself, its table of filters, and the way of a definition into force.
 
 use crate::compat::Compat;
+use crate::core::Core;
 use crate::def::FilterDef;
 use crate::def::parse::{Mode, Parsed, parse_by};
+use crate::engine::backend::Gate;
+use crate::engine::{Engine, Learner, Pupil};
 use crate::filters::{Filters, brief};
+use crate::learn::Learn;
+use crate::options::Options;
 use crate::shipped::Shipped;
-use crate::store::Store;
-use arc_swap::ArcSwap;
 use driver_api::driver::{Config, Driver, DriverInfo, FilterDriver};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::host::Host;
@@ -16,6 +19,8 @@ use driver_api::lock::token::Cx;
 use driver_api::types::domain::flags::DEFINE_VALIDATE;
 use driver_api::types::filter::FilterBrief;
 use driver_api::types::uuid::Uuid;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +30,11 @@ use std::time::Duration;
 /// for the moment of the change, Update.
 #[derive(Debug)]
 pub struct Nwfilter {
-    store: Store,
+    core: Arc<Core>,
     compat: Compat,
     /// `None` when the host is to have none of them.
     shipped: Option<Shipped>,
-    filters: ArcSwap<Filters>,
+    state_dir: PathBuf,
 }
 
 impl Driver for Nwfilter {
@@ -40,29 +45,15 @@ impl Driver for Nwfilter {
         needs: &["lock/1"],
     };
 
-    fn open(_host: Host, config: Config) -> Result<Self> {
-        let mut compat = Compat::default();
-        let mut shipped = true;
-        for (key, value) in &config.options {
-            match key.as_str() {
-                "compat" => compat.all = switch(key, value)?,
-                "compat_filters" => compat.filters = value.lines().map(str::to_owned).collect(),
-                "shipped_filters" => shipped = switch(key, value)?,
-                other => {
-                    let known = ["compat", "compat_filters", "shipped_filters"];
-                    let message = format!(
-                        "unknown option '{other}' of the nwfilter driver, known are {}",
-                        known.join(", ")
-                    );
-                    return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message));
-                }
-            }
-        }
+    fn open(host: Host, config: Config) -> Result<Self> {
+        let options = Options::read(&config.options)?;
+        let gate = Arc::new(Gate::new(options.kernel));
+        let engine = Engine::new(config.conf_dir, &config.run_dir, way(&gate))?;
         Ok(Self {
-            store: Store::new(config.conf_dir),
-            compat,
-            shipped: shipped.then(|| Shipped::new(&config.state_dir)),
-            filters: ArcSwap::default(),
+            core: Arc::new(Core::new(engine, host, gate)),
+            shipped: options.shipped.then(|| Shipped::new(&config.state_dir)),
+            state_dir: config.state_dir,
+            compat: options.compat,
         })
     }
 
@@ -70,22 +61,23 @@ impl Driver for Nwfilter {
         let mut filters = cx.filters()?;
         sound(&mut filters)?;
         let mut table = Filters::default();
-        for parsed in self.store.load(&|name| self.mode(name, 0))? {
+        let store = &self.core.engine.store;
+        for parsed in store.load(&|name| self.mode(name, 0))? {
             let name = parsed.def.name.clone();
             match self.take_in(&table, parsed) {
                 Ok(Some(next)) => table = next,
                 Ok(None) => {}
-                Err(error) => self.store.set_aside_filter(&name, &error),
+                Err(error) => store.set_aside_filter(&name, &error),
             }
         }
         if let Some(shipped) = &self.shipped {
-            table = shipped.install(&self.store, table);
+            table = shipped.install(store, table);
         }
         let mut update = filters.update_write()?;
         sound(&mut update)?;
         tracing::info!(filters = table.briefs().len(), "filters loaded");
-        self.filters.store(Arc::new(table));
-        Ok(())
+        self.learn();
+        self.core.engine.start(table)
     }
 
     fn autostart(&self, _cx: &mut Cx<'_, Unlocked>) -> Result<()> {
@@ -93,18 +85,19 @@ impl Driver for Nwfilter {
     }
 
     fn close(&self, _within: Duration) -> Result<()> {
+        self.core.close();
         Ok(())
     }
 }
 
 impl FilterDriver for Nwfilter {
     fn filters(&self) -> Vec<FilterBrief> {
-        self.filters.load().briefs()
+        self.table().briefs()
     }
 
     fn filter_xml(&self, uuid: Uuid, flags: u32) -> Result<String> {
         known_flags("dumpxml", flags, 0)?;
-        Ok(self.filters.load().by_uuid(uuid)?.xml.clone())
+        Ok(self.table().by_uuid(uuid)?.xml.clone())
     }
 
     fn define_filter(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<FilterBrief> {
@@ -115,16 +108,18 @@ impl FilterDriver for Nwfilter {
         tell(&parsed);
         let def = parsed.def;
         let done = brief(&def);
-        let table = self.filters.load_full();
+        let table = self.table();
         let Some(next) = table.with(def.clone())? else {
             tracing::debug!(filter = done.name, uuid = %done.uuid, "filter defined again as it was");
             return Ok(done);
         };
-        let staged = self.store.stage(&def)?;
+        let staged = self.core.engine.store.stage(&def)?;
         let mut update = filters.update_write()?;
         sound(&mut update)?;
-        staged.commit()?;
-        self.filters.store(Arc::new(next));
+        self.core.adopt(&mut update, &table.dependents(&def.name))?;
+        let changed = BTreeSet::from([def.name]);
+        let refused = |error: Error| error.within(format!("cannot define filter '{}'", done.name));
+        self.core.engine.define(next, &changed, Some(staged)).map_err(refused)?;
         tracing::info!(filter = done.name, uuid = %done.uuid, "filter defined");
         Ok(done)
     }
@@ -132,12 +127,13 @@ impl FilterDriver for Nwfilter {
     fn undefine_filter(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
         let mut filters = cx.filters()?;
         sound(&mut filters)?;
-        let (next, def) = self.filters.load().without(uuid)?;
+        let table = self.table();
+        let name = table.by_uuid(uuid)?.def.name.as_str();
         let mut update = filters.update_write()?;
         sound(&mut update)?;
-        self.store.remove(&def.name)?;
-        self.filters.store(Arc::new(next));
-        tracing::info!(filter = def.name, %uuid, "filter undefined");
+        self.core.unused(&mut update, &table, name)?;
+        self.core.engine.undefine(uuid)?;
+        tracing::info!(filter = name, %uuid, "filter undefined");
         Ok(())
     }
 }
@@ -145,7 +141,23 @@ impl FilterDriver for Nwfilter {
 impl Nwfilter {
     /// The table at this moment.
     pub(crate) fn table(&self) -> Arc<Filters> {
-        self.filters.load_full()
+        self.core.engine.filters()
+    }
+
+    /// Without a learner bindings must give addresses; those that do not are refused.
+    fn learn(&self) {
+        let learn = match Learn::open(&self.state_dir) {
+            Ok(learn) => Arc::new(learn),
+            Err(error) => {
+                tracing::warn!(%error, "addresses of guests can not be learned");
+                return;
+            }
+        };
+        self.core.engine.teach(Arc::clone(&learn) as Arc<dyn Learner>);
+        match learn.teach(Arc::clone(&self.core) as Arc<dyn Pupil>) {
+            Ok(()) => self.core.keep(learn),
+            Err(error) => tracing::warn!(%error, "addresses of guests are not learned"),
+        }
     }
 
     fn mode(&self, name: &str, flags: u32) -> Mode {
@@ -167,7 +179,13 @@ impl Nwfilter {
     }
 
     fn keep(&self, def: &FilterDef) {
-        if let Err(error) = self.store.stage(def).and_then(crate::folder::Staged::commit) {
+        if let Err(error) = self
+            .core
+            .engine
+            .store
+            .stage(def)
+            .and_then(crate::folder::Staged::commit)
+        {
             tracing::warn!(filter = def.name, %error, "the filter's new uuid can not be stored, it will have another after a restart");
         }
     }
@@ -185,18 +203,6 @@ fn sound<L: Level>(guard: &mut Guard<'_, L, W>) -> Result<()> {
     Ok(())
 }
 
-/// A switch among the driver's options.
-fn switch(key: &str, value: &str) -> Result<bool> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => {
-            let message = format!("option '{key}' of the nwfilter driver is '{other}', not 'true' or 'false'");
-            Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::CONF, message))
-        }
-    }
-}
-
 fn tell(parsed: &Parsed) {
     for doubt in &parsed.doubts {
         tracing::warn!(filter = parsed.def.name, doubt, "compat: taken as libvirt takes it");
@@ -211,6 +217,18 @@ pub(crate) fn known_flags(verb: &str, flags: u32, known: u32) -> Result<()> {
             Err(Error::new(Code::INVALID_ARG, Origin::NWFILTER, message))
         }
     }
+}
+
+/// The way to the kernel.
+#[cfg(not(test))]
+fn way(gate: &Arc<Gate>) -> crate::engine::Opener {
+    let gate = Arc::clone(gate);
+    Box::new(move || Ok(gate.kernel()? as Arc<dyn crate::engine::Backend>))
+}
+
+#[cfg(test)]
+fn way(_gate: &Arc<Gate>) -> crate::engine::Opener {
+    crate::engine::testing::opener()
 }
 
 mod bindings;

@@ -4,7 +4,7 @@ use crate::def::FilterDef;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::filter::FilterBrief;
 use driver_api::types::uuid::Uuid;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Filters may refer to one another through at most this many levels, the first one counted.
@@ -112,6 +112,20 @@ impl Filters {
         next.by_uuid.remove(&uuid);
         next.by_name.remove(&def.name);
         Ok((next, def))
+    }
+
+    /// The filters that refer to this one, directly or through others, and itself.
+    #[must_use]
+    pub fn dependents(&self, name: &str) -> BTreeSet<String> {
+        let users = self.users();
+        let (mut found, mut next) = (BTreeSet::new(), vec![name]);
+        while let Some(name) = next.pop() {
+            if found.insert(name.to_owned()) {
+                let above = users.get(name).into_iter().flatten();
+                next.extend(above.map(|user| user.name.as_str()));
+            }
+        }
+        found
     }
 
     fn references<'a>(&'a self, def: &'a FilterDef) -> Vec<&'a FilterDef> {

@@ -17,6 +17,8 @@
 //! links/     the kernel's network devices
 //! folder     one file per name, replaced atomically
 //! shipped    filters that come with the driver, and which of them the user was given
+//! core       engine and host together, for the driver's threads too
+//! options    what lockstep.toml says to the driver
 //! compat     which filters are taken as libvirt takes them
 //! driver     the entry points, their locks and their order
 //! ```
@@ -38,7 +40,9 @@ pub mod simulate;
 pub mod store;
 
 mod compat;
+mod core;
 mod driver;
+mod options;
 mod shipped;
 
 pub use driver::Nwfilter;

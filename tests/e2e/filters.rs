@@ -15,11 +15,6 @@ pub(crate) const CASES: &[Case] = &[
         needs: &[Virsh],
         run: bad,
     },
-    Case {
-        name: "binding_is_refused_by_name",
-        needs: &[Virsh],
-        run: binding,
-    },
 ];
 
 const FILTER: &str = "<filter name='web-only' chain='root'>\n\
@@ -54,19 +49,4 @@ fn bad() {
         "{message}"
     );
     assert!(message.contains("line 2"), "{message}");
-}
-
-fn binding() {
-    let host = Host::start();
-    let filter = host.document(FILTER);
-    let _out = host.virsh(&["nwfilter-define", &filter.to_string_lossy()]).ok();
-    let document = host.document(
-        "<filterbinding><owner><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
-         <portdev name='tap0'/><mac address='52:54:00:00:00:01'/><filterref filter='web-only'/></filterbinding>",
-    );
-    let message = host
-        .virsh(&["nwfilter-binding-create", &document.to_string_lossy()])
-        .fails();
-    assert!(message.contains("not supported yet"), "{message}");
-    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
 }

@@ -16,6 +16,7 @@ mod boot;
 mod console;
 mod crash;
 mod escape;
+mod filtering;
 mod filters;
 mod hanging;
 mod lifecycle;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         crash::CASES,
         escape::CASES,
         filters::CASES,
+        filtering::CASES,
         hanging::CASES,
         lifecycle::CASES,
         metadata::CASES,

@@ -1,5 +1,6 @@
 //! A network of a case's own: a namespace with bridges and taps, whose frames the case sends and receives itself.
 
+use crate::wait;
 use rustix::fs::{Mode, OFlags};
 use rustix::ioctl::{Setter, ioctl};
 use rustix::thread::UnshareFlags;
@@ -60,6 +61,15 @@ impl Net {
             ));
         }
         self.ip(&format!("link set {name} up"));
+        if bridge.is_some() {
+            // The kernel looks at a new carrier when it has time for it.
+            let forwards = || {
+                let shown = Command::new("bridge").args(["link", "show", "dev", name]).output();
+                let shown = String::from_utf8_lossy(&shown.ok()?.stdout).into_owned();
+                shown.contains("state forwarding").then_some(())
+            };
+            wait::until("the bridge forwards to a new port", forwards);
+        }
         tap
     }
 

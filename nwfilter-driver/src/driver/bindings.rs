@@ -1,8 +1,9 @@
-//! Bindings of filters to ports. There are none yet: each request is answered by naming its port and filter.
+//! Filters on ports: the entry points. Each holds Update, so that no definition changes meanwhile; several go on at once.
 
 use super::{Nwfilter, known_flags};
-use crate::binding::BindingDef;
 use crate::binding::parse::parse;
+use crate::binding::{BindingDef, Maker};
+use crate::engine::unbound;
 use driver_api::driver::BindingDriver;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::lock::level::{Unlocked, Update};
@@ -12,53 +13,59 @@ use driver_api::types::filter::{BindingBrief, PortRequest};
 
 impl BindingDriver for Nwfilter {
     fn bindings(&self) -> Vec<BindingBrief> {
-        Vec::new()
+        let ports = self.core.engine.ports();
+        ports.values().map(|bound| bound.record.def.brief()).collect()
     }
 
     fn binding_xml(&self, port: &str, flags: u32) -> Result<String> {
         known_flags("dumpxml", flags, 0)?;
-        Err(unbound(port))
+        let ports = self.core.engine.ports();
+        let bound = ports.get(port).ok_or_else(|| unbound(port))?;
+        match bound.closed() {
+            // Only the port is known.
+            Some(why) if bound.record.def.filter.is_empty() => {
+                let message = format!(
+                    "the binding of port '{port}' can not be read, so the port is closed ({why}): delete it and make it anew"
+                );
+                Err(Error::new(Code::OPERATION_INVALID, Origin::NWFILTER, message))
+            }
+            _ => Ok(bound.record.def.to_string()),
+        }
     }
 
-    fn create_binding(&self, _cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief> {
+    fn create_binding(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief> {
         known_flags("create", flags, DEFINE_VALIDATE)?;
         // A binding has no name of its own to be meant by, so only the whole host's switch counts.
-        let def = parse(xml.as_bytes(), self.mode("", flags))?.def;
-        Err(self.unsupported(&def.port, &def.filter))
+        let parsed = parse(xml.as_bytes(), self.mode("", flags))?;
+        let brief = parsed.def.brief();
+        for doubt in &parsed.doubts {
+            tracing::warn!(port = brief.port, doubt, "compat: taken as libvirt takes it");
+        }
+        let _filters_stay = cx.update_read()?;
+        self.core.engine.create(parsed.def, Maker::Client)?;
+        Ok(brief)
     }
 
-    fn delete_binding(&self, _cx: &mut Cx<'_, Unlocked>, port: &str) -> Result<()> {
-        Err(unbound(port))
+    fn delete_binding(&self, cx: &mut Cx<'_, Unlocked>, port: &str) -> Result<()> {
+        let mut update = cx.update_read()?;
+        let ports = self.core.engine.ports();
+        let bound = ports.get(port).ok_or_else(|| unbound(port))?;
+        let def = &bound.record.def;
+        if bound.record.maker == Maker::Guest && self.core.is_guests(&mut update, port, &def.filter)? {
+            let message = format!(
+                "port '{port}' belongs to the running domain '{}': its filter goes when it stops",
+                def.owner.name
+            );
+            return Err(Error::new(Code::OPERATION_INVALID, Origin::NWFILTER, message));
+        }
+        self.core.engine.delete(port, Some(bound.generation))
     }
 
     fn attach_port(&self, _cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()> {
-        let def = BindingDef::try_from(request)?;
-        Err(self.unsupported(&def.port, &def.filter))
+        self.core.engine.create(BindingDef::try_from(request)?, Maker::Guest)
     }
 
     fn detach_port(&self, _cx: &mut Cx<'_, Update>, port: &str) -> Result<()> {
-        Err(unbound(port))
+        self.core.engine.delete(port, None)
     }
-}
-
-impl Nwfilter {
-    fn unsupported(&self, port: &str, filter: &str) -> Error {
-        if self.table().by_name(filter).is_none() {
-            let message = format!("port '{port}' can not be filtered: there is no filter '{filter}'");
-            return Error::new(Code::NO_NWFILTER, Origin::NWFILTER, message);
-        }
-        let message = format!(
-            "port '{port}' can not be bound to filter '{filter}': binding is not supported yet, it comes with the compiler \
-             of filters"
-        );
-        Error::new(Code::NO_SUPPORT, Origin::NWFILTER, message)
-    }
-}
-
-fn unbound(port: &str) -> Error {
-    Error::new(
-        Code::NO_NWFILTER_BINDING,
-        Origin::NWFILTER,
-        format!("port '{port}' has no filter bound to it"),
-    )
 }

@@ -1,18 +1,20 @@
 //! Tests of the driver against a lock service that grants everything and writes down what it was asked.
 
 use super::*;
+use crate::binding::BindingDef;
 use abi_stable::std_types::RResult::{self, RErr, ROk};
-use abi_stable::std_types::{RNone, ROption, RSlice, RSome, RStr, RVec};
+use abi_stable::std_types::{RNone, ROption, RSlice, RSome, RStr, RString, RVec};
 use driver_api::abi::filter::PortRecord;
 use driver_api::abi::interface::{Interface, Table as _};
 use driver_api::abi::lock::{Adopted, Call, EXCLUSIVE, Held, HostObj, LockKey, LockV1, POISONED};
 use driver_api::abi::nwfilter::{BindingV1, FilterV1};
+use driver_api::abi::ports::PortsV1;
 use driver_api::abi::root::{HostRef, Obj};
 use driver_api::abi::value::{Fault, Pair};
 use driver_api::kit::serve::core;
 use driver_api::kit::serve::instance::create;
 use driver_api::kit::serve::nwfilter::{bindings_table, filters_table};
-use driver_api::types::filter::PortRequest;
+use driver_api::types::filter::{BindingBrief, PortRequest};
 use std::cell::{Cell, RefCell};
 use std::fs;
 use tempfile::TempDir;
@@ -20,6 +22,8 @@ use tempfile::TempDir;
 thread_local! {
     static ASKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static POISON: Cell<bool> = const { Cell::new(false) };
+    /// What virt drivers say about their guests.
+    static GUESTS: RefCell<Vec<PortRequest>> = const { RefCell::new(Vec::new()) };
 }
 
 fn note(what: String) {
@@ -105,11 +109,32 @@ static LOCKS: LockV1 = LockV1 {
     job_end: end,
 };
 
+extern "C" fn attach(_: HostObj, _: Call, _: PortRecord) -> RResult<(), Fault> {
+    RErr(unused())
+}
+extern "C" fn detach(_: HostObj, _: Call, _: RStr<'_>) -> RResult<(), Fault> {
+    RErr(unused())
+}
+extern "C" fn filtered(_: HostObj, _: Call, filters: RVec<RString>) -> RResult<RVec<PortRecord>, Fault> {
+    let names: Vec<&str> = filters.iter().map(|name| name.as_str()).collect();
+    let guests = GUESTS.take();
+    let found = guests.iter().filter(|guest| names.contains(&guest.filter.as_str()));
+    let found = found.map(PortRecord::from).collect();
+    GUESTS.set(guests);
+    ROk(found)
+}
+
+static PORTS: PortsV1 = PortsV1 {
+    attach,
+    detach,
+    filtered,
+};
+
 extern "C" fn query(_: HostObj, id: RStr<'_>) -> ROption<Interface> {
-    if id.as_str() == LockV1::ID {
-        RSome(Interface::of(&LOCKS))
-    } else {
-        RNone
+    match id.as_str() {
+        LockV1::ID => RSome(Interface::of(&LOCKS)),
+        PortsV1::ID => RSome(Interface::of(&PORTS)),
+        _ => RNone,
     }
 }
 
@@ -136,7 +161,13 @@ fn made(folder: &TempDir, options: &[(&str, &str)]) -> Result<Made> {
         name: name.into(),
         value: value.into(),
     };
-    let mut pairs = vec![pair("conf_dir", folder), pair("option.shipped_filters", "false")];
+    let run = format!("{folder}/run");
+    let mut pairs = vec![
+        pair("conf_dir", folder),
+        pair("state_dir", folder),
+        pair("run_dir", &run),
+        pair("option.shipped_filters", "false"),
+    ];
     pairs.extend(options.iter().map(|(key, value)| Pair {
         name: format!("option.{key}").into(),
         value: (*value).into(),
@@ -305,56 +336,124 @@ fn a_lock_left_by_its_holder_is_taken_over() {
     assert_eq!(asked(), ["100w", "sound 100", "200w", "-200", "-100"]);
 }
 
-#[test]
-fn bindings_are_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let driver = started(&folder);
-    driver.define(&xml("lab", RULE), 0).unwrap();
-    let request = |filter: &str| PortRequest {
-        port: "tap7".to_owned(),
+fn request(port: &str, filter: &str) -> PortRequest {
+    PortRequest {
+        port: port.to_owned(),
         mac: "02:00:00:00:00:01".to_owned(),
         filter: filter.to_owned(),
         parameters: Vec::new(),
-        owner: Uuid::default(),
+        owner: UUID.parse().unwrap(),
         owner_name: "guest".to_owned(),
-    };
-    for (filter, code, text) in [
-        ("lab", Code::NO_SUPPORT, "not supported yet"),
-        ("lap", Code::NO_NWFILTER, "no filter 'lap'"),
+    }
+}
+
+fn binding(port: &str, filter: &str) -> String {
+    BindingDef::try_from(&request(port, filter)).unwrap().to_string()
+}
+
+impl Made {
+    fn bind(&self, port: &str, filter: &str, flags: u32) -> Result<BindingBrief> {
+        let xml = binding(port, filter);
+        (self.bindings.create_binding)(self.obj, call(0), xml.as_str().into(), flags)
+            .into_result()?
+            .try_into()
+    }
+
+    fn unbind(&self, port: &str) -> Result<()> {
+        Ok((self.bindings.delete_binding)(self.obj, call(0), port.into()).into_result()?)
+    }
+
+    fn attach(&self, request: &PortRequest) -> Result<()> {
+        Ok((self.bindings.attach_port)(self.obj, call(200), request.into()).into_result()?)
+    }
+
+    fn detach(&self, port: &str) -> Result<()> {
+        Ok((self.bindings.detach_port)(self.obj, call(200), port.into()).into_result()?)
+    }
+
+    fn bound(&self) -> Vec<String> {
+        let records = (self.bindings.bindings)(self.obj).into_result().unwrap();
+        records.into_iter().map(|record| record.port.into()).collect()
+    }
+
+    fn dump(&self, port: &str, flags: u32) -> Result<String> {
+        let xml = (self.bindings.binding_xml)(self.obj, port.into(), flags);
+        Ok(xml.into_result()?.into())
+    }
+}
+
+#[test]
+fn a_binding_is_made_listed_dumped_kept_over_a_restart_and_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = started(&folder);
+    driver.define(&xml("lab", RULE), 0).unwrap();
+    asked();
+    let brief = driver.bind("tap7", "lab", DEFINE_VALIDATE).unwrap();
+    assert_eq!(asked(), ["200r", "-200"]);
+    assert_eq!((brief.port.as_str(), brief.filter.as_str()), ("tap7", "lab"));
+    let driver = started(&folder);
+    assert_eq!(driver.dump("tap7", 0).unwrap(), binding("tap7", "lab"));
+    assert_eq!((driver.bound(), asked()), (vec!["tap7".to_owned()], vec![]));
+    let code = |result: Result<BindingBrief>| result.unwrap_err().code();
+    assert_eq!(code(driver.bind("tap7", "lab", 0)), Code::OPERATION_FAILED);
+    assert_eq!(code(driver.bind("tap8", "lab", 2)), Code::INVALID_ARG);
+    assert_eq!(code(driver.bind("tap8", "lap", 0)), Code::NO_NWFILTER);
+    assert_eq!(driver.dump("tap7", 1).unwrap_err().code(), Code::INVALID_ARG);
+    let uuid = UUID.parse().unwrap();
+    assert_eq!(driver.undefine(uuid).unwrap_err().code(), Code::OPERATION_INVALID);
+    driver.unbind("tap7").unwrap();
+    for error in [
+        driver.unbind("tap7").unwrap_err(),
+        driver.detach("tap7").unwrap_err(),
+        driver.dump("tap7", 0).unwrap_err(),
     ] {
-        let binding = format!(
-            "<filterbinding><owner><name>guest</name><uuid>{UUID}</uuid></owner><portdev name='tap7'/>\
-             <mac address='02:00:00:00:00:01'/><filterref filter='{filter}'/></filterbinding>"
+        assert_eq!(
+            (error.code(), error.origin()),
+            (Code::NO_NWFILTER_BINDING, Origin::NWFILTER)
         );
-        let record = PortRecord::from(&request(filter));
-        let Made { obj, bindings, .. } = driver;
-        for fault in [
-            (bindings.attach_port)(obj, call(200), record)
-                .into_result()
-                .unwrap_err(),
-            (bindings.create_binding)(obj, call(0), binding.as_str().into(), 0)
-                .into_result()
-                .unwrap_err(),
-        ] {
-            let error = Error::from(fault);
-            assert_eq!((error.code(), error.origin()), (code, Origin::NWFILTER));
-            assert!(
-                error.to_string().contains(text) && error.to_string().contains("'tap7'"),
-                "{error}"
-            );
-        }
     }
-    let Made { obj, bindings, .. } = driver;
-    for fault in [
-        (bindings.binding_xml)(obj, "tap7".into(), 0).into_result().unwrap_err(),
-        (bindings.delete_binding)(obj, call(0), "tap7".into())
-            .into_result()
-            .unwrap_err(),
-        (bindings.detach_port)(obj, call(200), "tap7".into())
-            .into_result()
-            .unwrap_err(),
-    ] {
-        assert_eq!(fault.code, Code::NO_NWFILTER_BINDING.0);
-    }
-    assert!((bindings.bindings)(obj).into_result().unwrap().is_empty());
+    driver.undefine(uuid).unwrap();
+    assert_eq!(started(&folder).bound(), [""; 0]);
+}
+
+#[test]
+fn a_guests_port_is_its_own_until_the_guest_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = started(&folder);
+    driver.define(&xml("lab", RULE), 0).unwrap();
+    asked();
+    driver.attach(&request("tap7", "lab")).unwrap();
+    // The virt driver holds Update already.
+    assert_eq!(asked(), [""; 0]);
+    GUESTS.set(vec![request("tap7", "lab")]);
+    let error = driver.unbind("tap7").unwrap_err();
+    assert_eq!(error.code(), Code::OPERATION_INVALID);
+    assert!(error.to_string().contains("'guest'"), "{error}");
+    GUESTS.take();
+    driver.unbind("tap7").unwrap();
+    driver.attach(&request("tap7", "lab")).unwrap();
+    driver.detach("tap7").unwrap();
+    assert_eq!(driver.bound(), [""; 0]);
+    assert_eq!(
+        driver.attach(&request("tap7/../x", "lab")).unwrap_err().code(),
+        Code::INTERNAL
+    );
+}
+
+#[test]
+fn a_guests_port_that_was_forgotten_is_bound_when_its_filter_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = started(&folder);
+    let uuid = driver.define(&xml("base", RULE), 0).unwrap().uuid;
+    let user = "<filter name='lab'><filterref filter='base'/></filter>";
+    driver.define(user, 0).unwrap();
+    GUESTS.set(vec![request("tap7", "lab")]);
+    let error = driver.undefine(uuid).unwrap_err();
+    assert_eq!(error.code(), Code::OPERATION_INVALID);
+    assert!(error.to_string().contains("'tap7' of domain 'guest'"), "{error}");
+    driver
+        .define(&xml("base", "<rule action='drop' direction='out'><all/></rule>"), 0)
+        .unwrap();
+    assert_eq!(driver.bound(), ["tap7"]);
+    GUESTS.take();
 }

@@ -39,6 +39,19 @@ pub struct Lesson {
     pub known: Vec<IpAddr>,
 }
 
+impl Lesson {
+    /// Whether the same is to be learned, whatever is known already.
+    #[must_use]
+    pub fn goes_on(&self, before: &Self) -> bool {
+        let known = self.known.clone();
+        *self
+            == Self {
+                known,
+                ..before.clone()
+            }
+    }
+}
+
 /// Learns addresses in threads of its own.
 ///
 /// Both methods are called with locks held that [`Pupil::learned`] needs too: they must neither call it nor wait for a

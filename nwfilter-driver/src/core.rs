@@ -1,0 +1,123 @@
+//! `Core`: the engine and the host together, which the driver's own threads hold on to as well.
+
+use crate::binding::{BindingDef, Maker};
+use crate::engine::backend::Gate;
+use crate::engine::{Engine, Pupil};
+use crate::filters::Filters;
+use crate::kernel::Kernel;
+use crate::learn::Learn;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::host::Host;
+use driver_api::lock::level::Update;
+use driver_api::lock::token::Cx;
+use driver_api::types::filter::PortRequest;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+/// What every entry point and every thread works on.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) engine: Engine,
+    host: Host,
+    gate: Arc<Gate>,
+    learn: OnceLock<Arc<Learn>>,
+}
+
+impl Core {
+    pub(crate) const fn new(engine: Engine, host: Host, gate: Arc<Gate>) -> Self {
+        Self {
+            engine,
+            host,
+            gate,
+            learn: OnceLock::new(),
+        }
+    }
+
+    /// The kernel's filter tables, opened when they are first needed.
+    ///
+    /// # Errors
+    /// 63 when this host can not get at them.
+    pub(crate) fn kernel(&self) -> Result<Arc<Kernel>> {
+        self.gate.kernel()
+    }
+
+    /// Holds on to who learns addresses until [`Core::close`].
+    pub(crate) fn keep(&self, learn: Arc<Learn>) {
+        if self.learn.set(learn).is_err() {
+            tracing::debug!("the driver was brought up twice");
+        }
+    }
+
+    /// Ends the driver's threads; rules stay in force.
+    pub(crate) fn close(&self) {
+        if let Some(learn) = self.learn.get() {
+            learn.close();
+        }
+    }
+
+    /// The ports of guests that use one of these filters.
+    fn filtered_ports(&self, cx: &mut Cx<'_, Update>, filters: &BTreeSet<String>) -> Result<Vec<PortRequest>> {
+        let filters: Vec<String> = filters.iter().cloned().collect();
+        match self.host.filtered_ports(cx, &filters) {
+            // The host itself offers no such service: there are no other drivers.
+            Err(error) if (error.code(), error.origin()) == (Code::NO_SUPPORT, Origin::NONE) => Ok(Vec::new()),
+            found => found,
+        }
+    }
+
+    /// Binds the ports that a virt driver says are filtered by one of these, and that have no binding: each is a fault
+    /// somewhere, which must not leave a guest unfiltered.
+    pub(crate) fn adopt(&self, cx: &mut Cx<'_, Update>, filters: &BTreeSet<String>) -> Result<()> {
+        let known = self.engine.ports();
+        for request in self.filtered_ports(cx, filters)? {
+            let (port, filter) = (&request.port, &request.filter);
+            match known.get(port) {
+                Some(bound) if bound.record.def.filter == *filter => {}
+                Some(bound) => {
+                    let has = &bound.record.def.filter;
+                    tracing::warn!(
+                        port,
+                        filter,
+                        has,
+                        "a guest's port has another filter than its driver says"
+                    );
+                }
+                None => {
+                    tracing::warn!(port, filter, owner = %request.owner, "a guest's port was not filtered, it is bound now");
+                    let bound = BindingDef::try_from(&request).and_then(|def| self.engine.create(def, Maker::Guest));
+                    if let Err(error) = bound {
+                        tracing::error!(port, filter, %error, "a guest's port is not filtered: stop the guest and start it again");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to take a filter away that a guest's port should have.
+    pub(crate) fn unused(&self, cx: &mut Cx<'_, Update>, table: &Filters, name: &str) -> Result<()> {
+        let users = self.filtered_ports(cx, &table.dependents(name))?;
+        let Some(user) = users.first() else { return Ok(()) };
+        let message = format!(
+            "filter '{name}' is in use by port '{}' of domain '{}': stop it first",
+            user.port, user.owner_name
+        );
+        Err(Error::new(Code::OPERATION_INVALID, Origin::NWFILTER, message))
+    }
+
+    /// Whether a virt driver says that a guest of its has this port, with this filter.
+    pub(crate) fn is_guests(&self, cx: &mut Cx<'_, Update>, port: &str, filter: &str) -> Result<bool> {
+        let ports = self.filtered_ports(cx, &BTreeSet::from([filter.to_owned()]))?;
+        Ok(ports.iter().any(|request| request.port == port))
+    }
+}
+
+impl Pupil for Core {
+    fn learned(&self, port: &str, generation: u64, addresses: &[IpAddr]) -> Result<()> {
+        self.host.session("learned", |cx| {
+            let _filters_stay = cx.update_read()?;
+            self.engine.learned(port, generation, addresses)
+        })
+    }
+}
