@@ -48,7 +48,7 @@ pub struct Compiled {
     pub program: Arc<Program>,
     /// The names of all filters in the tree.
     pub filters: BTreeSet<String>,
-    /// What the author of the filter should know.
+    /// What the author of the filter should know, in order and each once.
     pub warnings: Vec<Warning>,
     recipes: Recipes,
     shape: Shape,
@@ -70,7 +70,7 @@ pub fn compile(table: &Filters, top: &str, parameters: &Parameters) -> Result<Co
         chains: Chains::new(&rules),
         recipes: Recipes::default(),
         shape: Shape::default(),
-        warnings: Vec::new(),
+        warnings: BTreeSet::new(),
         parameters,
         left: MAX_RULES,
     };
@@ -85,7 +85,7 @@ pub fn compile(table: &Filters, top: &str, parameters: &Parameters) -> Result<Co
     Ok(Compiled {
         program: Arc::new(program),
         filters,
-        warnings: compiler.warnings,
+        warnings: compiler.warnings.into_iter().collect(),
         recipes: compiler.recipes,
         shape: compiler.shape,
     })
@@ -120,7 +120,7 @@ struct Compiler<'a> {
     chains: Chains<'a>,
     recipes: Recipes,
     shape: Shape,
-    warnings: Vec<Warning>,
+    warnings: BTreeSet<Warning>,
     parameters: &'a Parameters,
     left: usize,
 }

@@ -102,9 +102,31 @@ impl<'a> Chains<'a> {
             let first = chains.remove(&ChainName::first(hook)).unwrap_or_default();
             chains.insert(ChainName::first(hook), merge(first, jumps));
         }
-        let plain = |rules: Vec<(Standing, Rule)>| rules.into_iter().map(|(_, rule)| rule).collect();
-        chains.into_iter().map(|(name, rules)| (name, plain(rules))).collect()
+        chains
+            .into_iter()
+            .map(|(name, rules)| {
+                let mut rules: Vec<Rule> = rules.into_iter().map(|(_, rule)| rule).collect();
+                if !name.suffix.is_empty() && !rules.last().is_some_and(decides_all) {
+                    rules.push(undecided());
+                }
+                (name, rules)
+            })
+            .collect()
     }
+}
+
+/// What a chain other than the first one does not decide has passed the hook: this is how `ebtables` makes the chains of
+/// libvirt, so a chain of rules that only drop lets the rest pass whatever stands behind it in root. `return` leads back.
+const fn undecided() -> Rule {
+    Rule {
+        conditions: Vec::new(),
+        verdict: Verdict::Accept,
+        origin: None,
+    }
+}
+
+fn decides_all(rule: &Rule) -> bool {
+    rule.conditions.is_empty() && !matches!(rule.verdict, Verdict::Continue | Verdict::Jump(_))
 }
 
 /// A chain is entered before the first rule of root whose priority is not smaller.

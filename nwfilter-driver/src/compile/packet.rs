@@ -94,8 +94,11 @@ fn ways(placed: &Placed<'_>, matches: &Match, choice: &Choice<'_>) -> Result<Vec
     Ok(ways)
 }
 
-/// What a rule says of states itself: nothing, none, or some.
+/// What a rule says of states itself: nothing, none, or some. With `statematch` off nothing that it says counts.
 fn own_states(placed: &Placed<'_>, matches: &Match, choice: &Choice<'_>) -> Result<Option<Option<(States, bool)>>> {
+    if !placed.rule.statematch {
+        return Ok(None);
+    }
     let Some(field) = matches.field("state") else {
         return Ok(None);
     };

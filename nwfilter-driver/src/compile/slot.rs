@@ -66,7 +66,8 @@ pub(super) struct Part {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Recipe {
     out: bool,
-    together: Together,
+    /// The variables, by their number among all groups.
+    group: usize,
     /// Only this combination.
     pick: Option<usize>,
     parts: Vec<Part>,
@@ -78,6 +79,8 @@ pub(super) struct Recipes {
     /// Each with the place that wants it.
     all: Vec<(Recipe, String)>,
     known: HashMap<Recipe, u32>,
+    groups: Vec<Together>,
+    known_groups: HashMap<Together, usize>,
 }
 
 impl Recipes {
@@ -92,7 +95,7 @@ impl Recipes {
     ) -> u32 {
         let recipe = Recipe {
             out: hook.is_out(),
-            together: together.clone(),
+            group: self.group(together),
             pick,
             parts,
         };
@@ -103,6 +106,16 @@ impl Recipes {
         let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         self.known.insert(recipe.clone(), number);
         self.all.push((recipe, place(placed)));
+        number
+    }
+
+    fn group(&mut self, together: &Together) -> usize {
+        if let Some(known) = self.known_groups.get(together) {
+            return *known;
+        }
+        let number = self.groups.len();
+        self.known_groups.insert(together.clone(), number);
+        self.groups.push(together.clone());
         number
     }
 
@@ -120,27 +133,31 @@ impl Recipes {
     /// # Errors
     /// See [`super::Compiled::fill`].
     pub(super) fn fill(&self, parameters: &Parameters) -> Result<Vec<BTreeSet<Vec<u8>>>> {
-        self.all
-            .iter()
-            .map(|(recipe, place)| recipe.fill(place, parameters))
-            .collect()
+        // Thousands of slots may each hold one combination of the same variables.
+        let mut groups: Vec<Option<Vec<Vec<&str>>>> = self.groups.iter().map(|_| None).collect();
+        let mut slots = Vec::with_capacity(self.all.len());
+        for (recipe, place) in &self.all {
+            let (together, tuples) = (&self.groups[recipe.group], &mut groups[recipe.group]);
+            let tuples = match tuples {
+                Some(tuples) => tuples,
+                None => tuples.insert(together.tuples(parameters).map_err(|why| uneven(&why, place))?),
+            };
+            let picked = match recipe.pick {
+                None => tuples.as_slice(),
+                Some(pick) => tuples.get(pick..=pick).unwrap_or_default(),
+            };
+            let keys = picked.iter().map(|tuple| recipe.key(together, place, tuple));
+            slots.push(keys.collect::<Result<_>>()?);
+        }
+        Ok(slots)
     }
 }
 
 impl Recipe {
-    fn fill(&self, place: &str, parameters: &Parameters) -> Result<BTreeSet<Vec<u8>>> {
-        let tuples = self.together.tuples(parameters).map_err(|why| uneven(&why, place))?;
-        let picked = match self.pick {
-            None => tuples.as_slice(),
-            Some(pick) => tuples.get(pick..=pick).unwrap_or_default(),
-        };
-        picked.iter().map(|tuple| self.key(place, tuple)).collect()
-    }
-
-    fn key(&self, place: &str, tuple: &[&str]) -> Result<Vec<u8>> {
+    fn key(&self, together: &Together, place: &str, tuple: &[&str]) -> Result<Vec<u8>> {
         let mut key = Vec::new();
         for part in &self.parts {
-            let (text, access) = (tuple[part.column], self.together.columns[part.column].access());
+            let (text, access) = (tuple[part.column], together.columns[part.column].access());
             let value = read(&part.kind, text, access, place, part.attribute)?;
             key.extend(part.encoding.encode(&value).unwrap_or_default());
         }

@@ -54,3 +54,87 @@ fn a_filter_is_there_as_often_as_it_is_referred_to_and_outer_values_count() {
         ]
     );
 }
+
+#[test]
+fn a_missing_filter_is_named_with_who_wants_it() {
+    let filters = table(&[
+        "<filter name='top'><rule action='drop' direction='out'/><filterref filter='in'/></filter>",
+        "<filter name='in'><filterref filter='nowhere'/></filter>",
+    ]);
+    let port = Parameters::new();
+    let error = expand(&filters, "top", &port).unwrap_err();
+    assert_eq!((error.code(), error.origin()), (Code::INTERNAL, Origin::NWFILTER));
+    let text = "filter 'nowhere', which 'in' refers to in its entry 1, does not exist: define it first";
+    assert_eq!(error.to_string(), text);
+    assert_eq!(missing(&filters, "top", &port).unwrap_err().to_string(), text);
+    let names: Vec<String> = names(&filters, "top").into_iter().collect();
+    assert_eq!(names, ["in", "nowhere", "top"]);
+    assert_eq!(expand(&filters, "x", &port).unwrap_err().code(), Code::NO_NWFILTER);
+}
+
+#[test]
+fn all_missing_variables_are_told_at_once_each_place_once() {
+    let filters = table(&[
+        "<filter name='top'><filterref filter='in'/><filterref filter='in'/>
+           <filterref filter='in'><parameter name='A' value='1'/></filterref>
+           <rule action='drop' direction='out'><tcp srcportstart='$L[1]' dstportstart='$L[0]' comment='$NOTE'/></rule></filter>",
+        "<filter name='in'><rule action='drop' direction='in'><mac srcmacaddr='$A' dstmacaddr='$B[@3]'/></rule></filter>",
+    ]);
+    let port = parameters(&[("L", "1")]);
+    let told: Vec<String> = missing(&filters, "top", &port)
+        .unwrap()
+        .iter()
+        .map(|missing| format!("{} {} {}", missing.access, missing.filter, missing.entry))
+        .collect();
+    assert_eq!(told, ["$A in 0", "$B[@3] in 0", "$L[1] top 3", "$NOTE top 3"]);
+}
+
+#[test]
+fn a_tree_with_more_ways_than_can_be_gone_ends_at_the_limit() {
+    let mut filters = table(&["<filter name='f60'><rule action='drop' direction='in'/></filter>"]);
+    for i in (0..60).rev() {
+        let next = i + 1;
+        let twice = format!("<filter name='f{i}'><filterref filter='f{next}'/><filterref filter='f{next}'/></filter>");
+        let parsed = parse(twice.as_bytes(), Mode::Strict).unwrap();
+        filters = filters.with(parsed.def).unwrap().unwrap();
+    }
+    let port = Parameters::new();
+    let error = expand(&filters, "f0", &port).unwrap_err();
+    assert!(
+        error.to_string().contains("more than 100000 rules and references"),
+        "{error}"
+    );
+    assert!(tree(&filters, "f0", &port).is_err());
+    assert!(missing(&filters, "f0", &port).unwrap().is_empty());
+    assert_eq!(names(&filters, "f0").len(), 61);
+}
+
+#[test]
+fn the_tree_shows_what_each_level_sees() {
+    let filters = table(&[
+        "<filter name='top'><rule action='drop' direction='out'/><filterref filter='in'>
+           <parameter name='A' value='1'/><parameter name='B' value='2'/></filterref></filter>",
+        "<filter name='in'><rule action='drop' direction='out'/><rule action='drop' direction='in'/></filter>",
+    ]);
+    let port = parameters(&[("B", "3")]);
+    let branches = tree(&filters, "top", &port).unwrap();
+    let told: Vec<_> = branches
+        .iter()
+        .map(|branch| {
+            (
+                branch.filter.as_str(),
+                branch.level,
+                branch.rules,
+                branch.environment.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("top", 0, 1, port.clone()),
+            ("in", 1, 2, parameters(&[("A", "1"), ("B", "3")])),
+        ]
+    );
+    assert_eq!(branches[1].given, parameters(&[("A", "1"), ("B", "2")]));
+}
