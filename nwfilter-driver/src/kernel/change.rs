@@ -55,6 +55,7 @@ fn add_table(batch: &mut Batch<What>, family: Family) {
     let table = Table {
         name: TABLE.to_owned(),
         comment: Some(COMMENT.to_owned()),
+        owned: false,
     };
     batch.add_table(family, &table, What::Table(family));
 }

@@ -21,6 +21,8 @@ pub(super) struct Image {
 pub(super) struct Part<'a> {
     programs: BTreeSet<&'a str>,
     ports: BTreeSet<&'a str>,
+    /// Programs whose sets may get other elements, or be others.
+    slots: BTreeSet<&'a str>,
 }
 
 impl<'a> Part<'a> {
@@ -46,8 +48,12 @@ impl<'a> Part<'a> {
             let touched = |port: Option<&PortRules>| port.is_some_and(|port| reshaped.contains(port.program.as_str()));
             if old != new || touched(old) || touched(new) {
                 part.ports.insert(name);
+                // On both sides: a set that one of them does not mention would be taken for one that comes or goes.
+                part.slots
+                    .extend(old.into_iter().chain(new).map(|port| port.program.as_str()));
             }
         }
+        part.slots.extend(&part.programs);
         part
     }
 }
@@ -79,10 +85,8 @@ impl Image {
         let ports: Vec<_> = ports
             .filter(|(name, _)| part.is_none_or(|part| part.ports.contains(name.as_str())))
             .collect();
-        let used: BTreeSet<&str> = ports.iter().map(|(_, port)| port.program.as_str()).collect();
         for (name, program) in &desired.programs {
-            let whole = part.is_none_or(|part| part.programs.contains(name.as_str()));
-            if whole || used.contains(name.as_str()) {
+            if part.is_none_or(|part| part.slots.contains(name.as_str())) {
                 add_sets(frames, name, program);
             }
         }

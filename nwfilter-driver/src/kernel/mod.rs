@@ -11,11 +11,17 @@
 //! readback   what the kernel holds
 //! deviation  how that differs from what it should
 //! probe      what this kernel can
+//! counters   what rules counted
+//! watch      changes by others
+//! trace      the way of packets
 //! failure    why not
 //! ```
 
+pub mod counters;
 pub mod deviation;
 pub mod failure;
+pub mod trace;
+pub mod watch;
 
 mod change;
 mod frame;
@@ -87,6 +93,8 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Kernel {
     socket: Mutex<Socket>,
+    /// For questions, which so never wait for a transaction.
+    reader: Mutex<Socket>,
     facts: Facts,
 }
 
@@ -101,9 +109,11 @@ impl Kernel {
             Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message).because(error)
         };
         let mut socket = Socket::open(group::NONE).map_err(refused)?;
+        let reader = Socket::open(group::NONE).map_err(refused)?;
         let facts = probe::facts(&mut socket, options).map_err(refused)?;
         Ok(Self {
             socket: Mutex::new(socket),
+            reader: Mutex::new(reader),
             facts,
         })
     }
@@ -173,7 +183,7 @@ impl Kernel {
     /// # Errors
     /// The kernel can not be asked, or can not do what a rule asks.
     pub fn verify(&self, desired: &Desired) -> Outcome<Vec<Deviation>> {
-        self.deviations(&mut self.socket(), desired)
+        self.deviations(&mut self.reader(), desired)
     }
 
     fn deviations(&self, socket: &mut Socket, desired: &Desired) -> Outcome<Vec<Deviation>> {
@@ -188,7 +198,7 @@ impl Kernel {
     /// The kernel can not be asked.
     pub fn names(&self) -> Result<BTreeMap<String, ProgramName>> {
         let mut found = BTreeMap::new();
-        let mut socket = self.socket();
+        let mut socket = self.reader();
         for map in Map::ALL {
             let elements = readback::elements(&mut socket, names::FRAMES, map.name());
             let elements = match elements {
@@ -211,6 +221,10 @@ impl Kernel {
     fn socket(&self) -> MutexGuard<'_, Socket> {
         // Every call drains the socket before it asks, so that a panic in another leaves nothing to trip over.
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Socket> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     const fn plan(&self) -> Plan {

@@ -70,6 +70,7 @@ fn takes(socket: &mut Socket, expressions: Vec<Expression>) -> io::Result<Result
     let table = Table {
         name: SCRATCH.to_owned(),
         comment: None,
+        owned: false,
     };
     let chain = Chain {
         table: table.name.clone(),

@@ -1,5 +1,7 @@
 //! Rule sets in the kernel of the machine, in network namespaces of their own.
 
+mod packets;
+
 use super::*;
 use crate::nft::sys::in_own_network;
 use crate::ruleset::{
@@ -127,6 +129,11 @@ fn ports_come_change_and_go() {
                 .status()
                 .unwrap();
         }
+        let four = desired(guard(23), 4);
+        for (from, to) in [(&three, &four), (&four, &three)] {
+            kernel.apply(from, to).unwrap();
+            assert_eq!(kernel.verify(to).unwrap(), []);
+        }
         kernel.apply(&three, &Desired::default()).unwrap();
         assert!(kernel.names().unwrap().is_empty());
         assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
@@ -227,4 +234,99 @@ fn stateful() -> Program {
             widths: vec![1, 2, 4, 16],
         }],
     }
+}
+
+#[test]
+fn changes_by_others_are_heard_and_ours_are_not() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let mut watch = kernel.watch().unwrap();
+        let two = desired(guard(22), 2);
+        kernel.install(&two).unwrap();
+        nft("add table bridge strange");
+        assert_eq!(watch.next().unwrap(), None);
+        nft("flush chain bridge lockstep_nwfilter prerouting");
+        let Some(watch::Event::Changed { pid, name }) = watch.next().unwrap() else {
+            panic!("nothing was heard");
+        };
+        assert!(pid != 0 && name == "nft", "{pid} {name}");
+        assert_eq!(watch.next().unwrap(), None);
+        let deviations = kernel.verify(&two).unwrap();
+        assert_eq!(deviations.len(), 1);
+        assert_eq!(
+            deviations[0].to_string(),
+            "chain 'prerouting' of the bridge table was changed"
+        );
+        nft("delete table bridge lockstep_nwfilter");
+        assert!(watch.next().unwrap().is_some());
+        let stale = kernel.apply(&two, &desired(guard(23), 2));
+        assert!(matches!(stale, Err(Failure::Stale(_))), "{stale:?}");
+        kernel.install(&two).unwrap();
+        assert_eq!(kernel.verify(&two).unwrap(), []);
+        assert_eq!(watch.next().unwrap(), None);
+    });
+}
+
+fn nft(command: &str) {
+    assert!(
+        std::process::Command::new("nft")
+            .args(command.split(' '))
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Figures for people: `cargo test -- --ignored --nocapture measure`.
+#[test]
+#[ignore = "measures, proves nothing"]
+fn measure() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let time = |what: &str, work: &dyn Fn()| {
+            let start = std::time::Instant::now();
+            work();
+            println!("{what}: {:?}", start.elapsed());
+        };
+        let many = |service, ports: u16| {
+            let mut many = desired(guard(service), 0);
+            for port in 0..ports {
+                let [high, low] = port.to_be_bytes();
+                let rules = PortRules {
+                    program: "p-00000001".to_owned(),
+                    slots: vec![BTreeSet::from([vec![2, 0, 0, 0, high, low]])],
+                };
+                many.ports.insert(format!("port{port}"), rules);
+            }
+            many
+        };
+        for count in [1, 10, 100, 1000] {
+            let (now, more, other) = (many(22, count), many(22, count + 1), many(23, count));
+            time(&format!("install, {count} ports"), &|| kernel.install(&now).unwrap());
+            time(&format!("one more than {count} ports"), &|| {
+                kernel.apply(&now, &more).unwrap()
+            });
+            kernel.apply(&more, &now).unwrap();
+            time(&format!("redefinition, {count} ports"), &|| {
+                kernel.apply(&now, &other).unwrap()
+            });
+            time(&format!("verify, {count} ports"), &|| {
+                assert_eq!(kernel.verify(&other).unwrap(), [])
+            });
+        }
+        let long = |service| {
+            let mut program = guard(service);
+            let rules =
+                (0..10_000).map(|entry| rule(entry, vec![ipv4(), bytes(Base::Transport, 2, &[1, 2])], Does::Drop));
+            program
+                .chains
+                .insert(ChainName::first(Hook::PacketOut), rules.collect());
+            desired(program, 10)
+        };
+        let (long, other) = (long(22), long(23));
+        time("install, 10000 rules", &|| kernel.install(&long).unwrap());
+        time("redefinition beside 10000 rules", &|| {
+            kernel.apply(&long, &other).unwrap()
+        });
+    });
 }

@@ -1,10 +1,9 @@
 //! `Batch`: messages of one transaction; all take effect or none does.
 
-use super::object::{Chain, Element, Family, Rule, Set, Table, kind};
+use super::object::{Chain, Element, Family, Rule, SUBSYSTEM, Set, Table, kind};
 use super::wire::{Header, Writer};
 use std::fmt::Debug;
 
-const SUBSYSTEM: u16 = 10;
 const BEGIN: u16 = 16;
 const END: u16 = 17;
 const REQUEST: u16 = 1;

@@ -67,7 +67,11 @@ impl Verdict {
 
     /// Reads what is inside a data attribute.
     pub(super) fn decode(data: Attributes<'_>) -> Option<Self> {
-        let verdict = data.inside(DATA_VERDICT)?;
+        Self::decode_bare(data.inside(DATA_VERDICT)?)
+    }
+
+    /// Reads the attributes of a verdict itself.
+    pub(crate) fn decode_bare(verdict: Attributes<'_>) -> Option<Self> {
         Some(match verdict.number(1)?.cast_signed() {
             0 => Self::Drop,
             1 => Self::Accept,
@@ -129,7 +133,7 @@ pub mod meta {
     pub const MARK: u32 = 3;
     pub const IIFNAME: u32 = 6;
     pub const OIFNAME: u32 = 7;
-    pub const NFTRACE: u32 = 13;
+    pub const NFTRACE: u32 = 12;
     pub const L4PROTO: u32 = 16;
 }
 

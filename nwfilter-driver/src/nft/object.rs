@@ -45,6 +45,9 @@ impl Family {
     }
 }
 
+/// The number of nf_tables among the subsystems of netfilter.
+pub const SUBSYSTEM: u16 = 10;
+
 /// The kinds of messages; numbers of the nf_tables subsystem.
 pub mod kind {
     #![allow(missing_docs, reason = "the names are nf_tables' own")]
@@ -91,13 +94,17 @@ pub struct Table {
     pub name: String,
     /// A word to people who list it.
     pub comment: Option<String>,
+    /// It goes with the socket that made it, and no other can change it.
+    pub owned: bool,
 }
+
+const TABLE_OWNED: u32 = 2;
 
 impl Table {
     /// Writes what makes it.
     pub fn encode(&self, w: &mut Writer) {
         w.text(1, &self.name);
-        w.number(2, 0);
+        w.number(2, if self.owned { TABLE_OWNED } else { 0 });
         if let Some(comment) = &self.comment {
             w.bytes_of(6, &comment_data(comment));
         }
@@ -110,6 +117,7 @@ impl Table {
         Some(Self {
             name: attributes.text(1)?,
             comment: attributes.get(6).and_then(comment_text),
+            owned: attributes.number(2).unwrap_or(0) & TABLE_OWNED != 0,
         })
     }
 }

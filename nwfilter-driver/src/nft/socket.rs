@@ -1,7 +1,7 @@
 //! `Socket`: one netlink socket to nf_tables; sends transactions, asks for lists, hears of changes.
 
 use super::batch::{Batch, Refusal};
-use super::object::Family;
+use super::object::{Family, SUBSYSTEM};
 use super::sys;
 use super::wire::{Attributes, HEADER, Header, Message, Messages, Writer, native_u32};
 use rustix::io::Errno;
@@ -11,7 +11,6 @@ use rustix::net::{bind, getsockname, recv, send, socket_with, sockopt};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-const SUBSYSTEM: u16 = 10;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const REQUEST: u16 = 1;

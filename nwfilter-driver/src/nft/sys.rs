@@ -35,3 +35,20 @@ pub(crate) fn in_own_network<T: Send>(work: impl FnOnce() -> T + Send) -> Option
     };
     std::thread::scope(|scope| scope.spawn(unshared).join().unwrap())
 }
+
+/// A tap of that name, in the calling thread's network namespace, for frames without any header; gone when dropped.
+#[cfg(test)]
+pub(crate) fn tap(name: &str) -> std::os::fd::OwnedFd {
+    use rustix::fs::{Mode, OFlags};
+    use rustix::ioctl::{Setter, ioctl};
+    const TUNSETIFF: u32 = 0x4004_54ca;
+    const TAP_WITHOUT_HEADER: u16 = 0x1002;
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let descriptor = rustix::fs::open("/dev/net/tun", flags, Mode::empty()).unwrap();
+    let mut request = [0_u8; 40];
+    request[..name.len()].copy_from_slice(name.as_bytes());
+    request[16..18].copy_from_slice(&TAP_WITHOUT_HEADER.to_ne_bytes());
+    // SAFETY: the structure of linux/if.h has 40 bytes: a name, the flags, and what this call does not look at.
+    unsafe { ioctl(&descriptor, Setter::<TUNSETIFF, [u8; 40]>::new(request)) }.unwrap();
+    descriptor
+}
