@@ -202,3 +202,6 @@ impl Shared {
         ports.news(now)
     }
 }
+
+#[cfg(test)]
+mod tests;

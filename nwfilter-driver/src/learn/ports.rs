@@ -319,3 +319,6 @@ impl Ports {
 fn is(error: &io::Error, errno: rustix::io::Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
 }
+
+#[cfg(test)]
+mod tests;

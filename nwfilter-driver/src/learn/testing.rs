@@ -1,7 +1,15 @@
-//! Frames for tests, made by hand.
+//! Frames for tests, made by hand, and a port to send them through.
 
+use super::bpf::Look;
+use super::socket::Tap;
 use crate::def::address::Mac;
+use crate::engine::{Lesson, Mode};
+use crate::links::Links;
+use driver_api::types::uuid::Uuid;
+use parking_lot::Mutex;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 pub(crate) const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 pub(crate) const OTHER: Mac = Mac([0x52, 0x54, 0, 0xaa, 0xbb, 0xcc]);
@@ -193,4 +201,132 @@ pub(crate) fn dhcp6_asked(message: &[u8]) -> Vec<u8> {
 pub(crate) fn dhcp6_answered(destination: Mac, server: &str, message: &[u8]) -> Vec<u8> {
     let packet = ipv6(server, "fe80::2", 17, &udp(547, 546, message));
     ethernet(OTHER, destination, IPV6, &packet)
+}
+
+/// A veth pair in the network of this thread: what is sent at `port` goes to the guest, what is sent at its other end
+/// comes from it.
+pub(crate) struct Pair {
+    port: String,
+    to_guest: Option<Tap>,
+    from_guest: Option<Tap>,
+}
+
+impl Pair {
+    /// A pair that is not there yet.
+    pub(crate) fn new(port: &str) -> Self {
+        Self {
+            port: port.to_owned(),
+            to_guest: None,
+            from_guest: None,
+        }
+    }
+
+    pub(crate) fn plug(&mut self) {
+        let (port, peer) = (&self.port, format!("{}-guest", self.port));
+        ip(&["link", "add", port, "type", "veth", "peer", "name", &peer]);
+        for end in [port, &peer] {
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{end}/disable_ipv6"), "1").unwrap();
+            ip(&["link", "set", end, "up"]);
+        }
+        // The kernel brings a link up by itself some time later, under a lock that `ip link set` needs as well.
+        for end in [port, &peer] {
+            while !ip(&["link", "show", end]).contains("state UP") {}
+            ip(&["link", "set", end, "up"]);
+        }
+        let open = |end: &str| {
+            let look = Look {
+                mac: GUEST,
+                dhcp: false,
+                dhcp6: false,
+                v4: false,
+                v6: false,
+            };
+            let links = Links::open().unwrap();
+            Some(Tap::open(links.index(end).unwrap(), look).unwrap())
+        };
+        self.to_guest = open(port);
+        self.from_guest = open(&peer);
+    }
+
+    pub(crate) fn unplug(&mut self) {
+        ip(&["link", "del", &self.port]);
+    }
+
+    pub(crate) fn guest_sends(&self, frame: &[u8]) {
+        send(self.from_guest.as_ref(), frame);
+    }
+
+    pub(crate) fn guest_gets(&self, frame: &[u8]) {
+        send(self.to_guest.as_ref(), frame);
+    }
+}
+
+fn ip(words: &[&str]) -> String {
+    let output = std::process::Command::new("ip").args(words).output().unwrap();
+    assert!(output.status.success(), "ip {words:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn send(end: Option<&Tap>, frame: &[u8]) {
+    let sent = rustix::net::send(end.expect("a plugged pair"), frame, rustix::net::SendFlags::empty());
+    assert_eq!(sent, Ok(frame.len()));
+}
+
+/// A lesson on a port for IPv4 of [`GUEST`].
+pub(crate) fn lesson(port: &str, mode: Mode) -> Lesson {
+    Lesson {
+        port: port.to_owned(),
+        mac: GUEST,
+        owner: Uuid::from_bytes([5; 16]),
+        mode,
+        v4: true,
+        v6: false,
+        servers: Vec::new(),
+        generation: 1,
+        known: Vec::new(),
+    }
+}
+
+/// Counts warnings and errors of this thread by their text.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(self.clone(), work)
+    }
+
+    pub(crate) fn count(&self, part: &str) -> usize {
+        self.0.lock().iter().filter(|text| text.contains(part)).count()
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                let _infallible = write!(self.0, "{field}={value:?} ");
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().push(text.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
 }
