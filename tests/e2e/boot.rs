@@ -33,11 +33,6 @@ pub(crate) const CASES: &[Case] = &[
         run: unsupported,
     },
     Case {
-        name: "start_interface_is_refused_with_what_will_bring_it",
-        needs: &[Virsh],
-        run: interface,
-    },
-    Case {
         name: "destroy_during_start_cancels_it",
         needs: &[Root, Uml, Virsh],
         run: cancelled,
@@ -127,20 +122,6 @@ fn unsupported() {
     );
     let message = host.virsh(&["start", "vm1"]).fails();
     assert!(message.contains("hostdev"), "{message}");
-}
-
-fn interface() {
-    let host = Host::start();
-    host.define(
-        &Document::new("vm1")
-            .device("<interface type='bridge'><source bridge='br0'/></interface>")
-            .xml(),
-    );
-    let message = host.virsh(&["start", "vm1"]).fails();
-    assert!(
-        message.contains("interface") && message.contains("comes with"),
-        "{message}"
-    );
 }
 
 fn cancelled() {

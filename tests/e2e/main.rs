@@ -19,6 +19,7 @@ mod escape;
 mod filtering;
 mod filters;
 mod hanging;
+mod interfaces;
 mod lifecycle;
 mod metadata;
 mod museum;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         filters::CASES,
         filtering::CASES,
         hanging::CASES,
+        interfaces::CASES,
         lifecycle::CASES,
         metadata::CASES,
         museum::CASES,

@@ -49,7 +49,7 @@ const TAP: u16 = 0x0002 | 0x1000 | 0x8000;
 /// Makes a tap of this name of an open `/dev/net/tun`; it goes when the last copy of the descriptor is closed.
 ///
 /// # Errors
-/// What the kernel says: `EBUSY` for a tap that exists, `EINVAL` also for a name that is too long or another device's.
+/// What the kernel says: `EBUSY` when there is a device of this name.
 pub(crate) fn make_tap(tun: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     let mut request = TapRequest {
         name: [0; 16],

@@ -114,15 +114,6 @@ fn is_missing(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::NODEV.raw_os_error())
 }
 
-/// Whether there is a device of this name.
-pub(super) fn exists(name: &str) -> io::Result<bool> {
-    match link(name) {
-        Ok(_) => Ok(true),
-        Err(e) if is_missing(&e) => Ok(false),
-        Err(e) => Err(e),
-    }
-}
-
 fn link(name: &str) -> io::Result<Link> {
     ask(Request::new(GET_LINK, 0).name(name))?.ok_or_else(|| io::Error::other("the kernel tells nothing of it"))
 }

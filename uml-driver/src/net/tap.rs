@@ -27,17 +27,8 @@ pub(super) fn make(name: &str) -> io::Result<Option<OwnedFd>> {
     let tap = open("/dev/net/tun", flags, Mode::empty())?;
     match sys::make_tap(tap.as_fd(), name) {
         Ok(()) => Ok(Some(tap)),
-        // A tap of that name gives BUSY, any other device INVAL or EXIST.
-        Err(e) if e.raw_os_error() == Some(Errno::BUSY.raw_os_error()) || e.kind() == io::ErrorKind::AlreadyExists => {
-            Ok(None)
-        }
-        Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
-            // Which of the two it was is told by whether there is such a device.
-            match super::link::exists(name) {
-                Ok(true) => Ok(None),
-                _ => Err(e),
-            }
-        }
+        // What `IFF_TUN_EXCL` says of any device, before the kernel looks what kind it is.
+        Err(e) if e.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => Ok(None),
         Err(e) => Err(e),
     }
 }

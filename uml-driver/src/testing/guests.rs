@@ -322,7 +322,8 @@ impl HostLink for Arc<FakeHost> {
 
     fn detach_port(&self, _: &mut Cx<'_, Update>, port: &str) -> Result<()> {
         self.log.lock().push(format!("unfilter {port}"));
-        match self.filtered.lock().remove(port) {
+        let had = self.filtered.lock().remove(port);
+        match had {
             true => Ok(()),
             false => Err(Error::new(
                 Code::NO_NWFILTER_BINDING,
