@@ -4,6 +4,7 @@ use crate::binding::{BindingDef, Maker};
 use crate::engine::backend::Gate;
 use crate::engine::{Engine, Pupil};
 use crate::filters::Filters;
+use crate::guardian::Guardian;
 use crate::kernel::Kernel;
 use crate::learn::Learn;
 use driver_api::error::{Code, Error, Origin, Result};
@@ -11,6 +12,7 @@ use driver_api::host::Host;
 use driver_api::lock::level::Update;
 use driver_api::lock::token::Cx;
 use driver_api::types::filter::PortRequest;
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -22,15 +24,17 @@ pub(crate) struct Core {
     host: Host,
     gate: Arc<Gate>,
     learn: OnceLock<Arc<Learn>>,
+    guardian: Mutex<Option<Guardian>>,
 }
 
 impl Core {
-    pub(crate) const fn new(engine: Engine, host: Host, gate: Arc<Gate>) -> Self {
+    pub(crate) fn new(engine: Engine, host: Host, gate: Arc<Gate>) -> Self {
         Self {
             engine,
             host,
             gate,
             learn: OnceLock::new(),
+            guardian: Mutex::new(None),
         }
     }
 
@@ -49,8 +53,38 @@ impl Core {
         }
     }
 
+    /// Has the kernel's tables watched, if this host can get at them.
+    pub(crate) fn guard(self: &Arc<Self>) {
+        let watch = self.kernel().and_then(|kernel| {
+            let message = "changes of the kernel's filter tables are not told";
+            let failed = |error| Error::new(Code::SYSTEM_ERROR, Origin::NWFILTER, message).because(error);
+            kernel.watch().map_err(failed)
+        });
+        let guardian = match watch {
+            Ok(watch) => Guardian::start(watch, Arc::downgrade(self)),
+            Err(error) => {
+                tracing::debug!(%error, "nobody watches the kernel's filter tables");
+                return;
+            }
+        };
+        match guardian {
+            Ok(guardian) => *self.guardian.lock() = Some(guardian),
+            Err(error) => tracing::warn!(%error, "nobody watches the kernel's filter tables"),
+        }
+    }
+
+    /// Makes the rules anew if somebody else changed them; in what they differed.
+    pub(crate) fn repair(&self) -> Result<Vec<String>> {
+        self.host.session("repair", |cx| {
+            let _filters_stay = cx.update_read()?;
+            self.engine.repair()
+        })
+    }
+
     /// Ends the driver's threads; rules stay in force.
     pub(crate) fn close(&self) {
+        let guardian = self.guardian.lock().take();
+        drop(guardian);
         if let Some(learn) = self.learn.get() {
             learn.close();
         }

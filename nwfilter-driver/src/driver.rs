@@ -77,6 +77,8 @@ impl Driver for Nwfilter {
         sound(&mut update)?;
         tracing::info!(filters = table.briefs().len(), "filters loaded");
         self.learn();
+        // Before the tables are compared, so that no change falls between.
+        self.core.guard();
         self.core.engine.start(table)
     }
 

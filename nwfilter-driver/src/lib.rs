@@ -18,6 +18,7 @@
 //! folder     one file per name, replaced atomically
 //! shipped    filters that come with the driver, and which of them the user was given
 //! core       engine and host together, for the driver's threads too
+//! guardian   hears when somebody else changes our tables
 //! options    what lockstep.toml says to the driver
 //! compat     which filters are taken as libvirt takes them
 //! driver     the entry points, their locks and their order
@@ -42,6 +43,7 @@ pub mod store;
 mod compat;
 mod core;
 mod driver;
+mod guardian;
 mod options;
 mod shipped;
 

@@ -4,6 +4,7 @@ use conformance::case::Case;
 use conformance::host::Host;
 use conformance::need::Need::{Root, Virsh};
 use conformance::net::{Net, Tap, frame, udp};
+use conformance::wait::until;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -25,6 +26,21 @@ pub(crate) const CASES: &[Case] = &[
         name: "binding_that_can_not_be_is_refused_with_its_reason",
         needs: &[Root, Virsh],
         run: refused,
+    },
+    Case {
+        name: "binding_rules_that_somebody_else_flushed_are_made_anew",
+        needs: &[Root, Virsh],
+        run: flushed,
+    },
+    Case {
+        name: "binding_without_an_address_is_closed_until_it_is_learned",
+        needs: &[Root, Virsh],
+        run: learned,
+    },
+    Case {
+        name: "binding_whose_file_is_damaged_is_closed_and_stops_nobody",
+        needs: &[Root, Virsh],
+        run: damaged,
     },
 ];
 
@@ -50,8 +66,12 @@ impl Lab {
 
     /// Whether the guest's packet from this address to this port comes out at the other end.
     fn passes(&self, from: [u8; 6], port: u16) -> bool {
+        self.passes_from(from, [10, 0, 0, 1], port)
+    }
+
+    fn passes_from(&self, from: [u8; 6], address: [u8; 4], port: u16) -> bool {
         // The kernel takes padding away from shorter packets.
-        let packet = udp(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], port), b"long enough for a frame");
+        let packet = udp((address, 1000), ([10, 0, 0, 2], port), b"long enough for a frame");
         let frame = frame(OTHER, from, 0x0800, &packet);
         self.guest.send(&frame);
         self.other.got(&frame)
@@ -168,4 +188,70 @@ fn refused() {
             .contains("tap0")
     );
     assert!(lab.passes(GUEST, 53) && !lab.net.ruleset().contains("tap0"));
+}
+
+fn flushed() {
+    let lab = Lab::new();
+    let host = Host::start();
+    let _out = define(&host, &rule(OWN_MAC)).ok();
+    let _out = create(&host, &binding("tap0", "")).ok();
+    for commands in [
+        "flush ruleset",
+        "delete table bridge lockstep_nwfilter",
+        "flush table bridge lockstep_nwfilter",
+    ] {
+        lab.net.nft(commands);
+        until("the rules are made anew", || (!lab.passes(OTHER, 53)).then_some(()));
+        assert!(lab.passes(GUEST, 53), "{commands}");
+    }
+    until("the culprit is told", || host.log().contains("\"nft (").then_some(()));
+}
+
+fn learned() {
+    let lab = Lab::new();
+    let mut host = Host::start();
+    let _out = define(&host, &rule("<ip match='no' srcipaddr='$IP'/>")).ok();
+    let reply = || {
+        let packet = udp(([10, 0, 0, 2], 53), ([10, 0, 0, 1], 1000), b"long enough for a frame");
+        let frame = frame(GUEST, OTHER, 0x0800, &packet);
+        lab.other.send(&frame);
+        lab.guest.got(&frame)
+    };
+    assert!(reply());
+    let _out = create(&host, &binding("tap0", "")).ok();
+    assert!(!reply(), "a port that learns is closed in both directions");
+    assert!(!lab.passes_from(GUEST, [10, 0, 0, 1], 53));
+    until("the address is learned", || {
+        lab.passes_from(GUEST, [10, 0, 0, 1], 53).then_some(())
+    });
+    assert!(!lab.passes_from(GUEST, [10, 0, 0, 9], 53) && reply());
+    // The address is no parameter of the binding.
+    assert_eq!(
+        host.virsh(&["nwfilter-binding-dumpxml", "tap0"]).ok(),
+        binding("tap0", "")
+    );
+    host.kill();
+    host.serve();
+    assert!(lab.passes_from(GUEST, [10, 0, 0, 1], 53) && !lab.passes_from(GUEST, [10, 0, 0, 9], 53));
+}
+
+fn damaged() {
+    let lab = Lab::new();
+    let mut host = Host::start();
+    let _out = define(&host, &rule(OWN_MAC)).ok();
+    let _out = create(&host, &binding("tap0", "")).ok();
+    let _out = create(&host, &binding("tap1", "")).ok();
+    host.stop();
+    let file = host.root().join("run/lockstep/nwfilter/bindings/tap0.xml");
+    std::fs::write(file, "<filterbindingstatus").expect("the file is there");
+    host.serve();
+    assert!(!lab.passes(GUEST, 53) && !lab.passes(OTHER, 53));
+    assert!(host.log().contains("the port is closed"), "{}", host.log());
+    assert!(host.virsh(&["nwfilter-binding-dumpxml", "tap1"]).ok().contains("tap1"));
+    // virsh itself ends with 0 when there is no document.
+    let error = host.virsh(&["nwfilter-binding-dumpxml", "tap0"]).err;
+    assert!(error.contains("delete it and make it anew"), "{error}");
+    let _out = host.virsh(&["nwfilter-binding-delete", "tap0"]).ok();
+    let _out = create(&host, &binding("tap0", "")).ok();
+    assert!(lab.passes(GUEST, 53) && !lab.passes(OTHER, 53));
 }

@@ -18,6 +18,8 @@ pub mod lesson;
 pub mod need;
 pub mod state;
 
+pub(crate) mod repair;
+
 mod change;
 mod name;
 mod start;

@@ -128,3 +128,22 @@ fn what_could_not_be_undone_is_made_anew_by_the_next_change() {
     assert_eq!(world.kernel.asked(), ["install"]);
     assert!(world.kernel.now().ports.is_empty());
 }
+
+#[test]
+fn a_repair_writes_only_what_somebody_else_changed() {
+    let world = World::new().with("f", DROP_IN);
+    // Without ports the tables are nobody's.
+    world.kernel.asked();
+    assert!(world.engine.repair().unwrap().is_empty());
+    assert_eq!(world.kernel.asked(), [""; 0]);
+    world.create("tap0", "f", &[]).unwrap();
+    let good = world.kernel.now();
+    world.kernel.asked();
+    assert!(world.engine.repair().unwrap().is_empty());
+    assert_eq!(world.kernel.asked(), ["verify"]);
+    world.kernel.inner.lock().now = crate::ruleset::Desired::default();
+    world.kernel.inner.lock().refuse_install = 1;
+    assert!(world.engine.repair().is_err());
+    assert_eq!(world.engine.repair().unwrap().len(), 1);
+    assert_eq!(world.kernel.now(), good);
+}
