@@ -41,7 +41,12 @@ pub(super) fn ether_type(conditions: &[Condition]) -> Option<[u8; 2]> {
 /// The rules that do what one rule of a program says: one, but for some rejects.
 pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleObject>> {
     let mut conditions = Vec::new();
+    let mut sure = false;
     for condition in &rule.conditions {
+        if !sure && reads_transport(condition) {
+            conditions.push(TRANSPORT_IS_THERE);
+            sure = true;
+        }
         place.condition(condition, rule.origin, &mut conditions)?;
     }
     let done = |steps: Vec<Expression>, mut end: Vec<Expression>| {
@@ -198,6 +203,34 @@ fn read(load: Load, into: Register) -> Expression {
             key: meta::L4PROTO,
             into,
         },
+    }
+}
+
+/// Goes on if the packet has a transport header. Later fragments have none, but the kernel's short way for loads of 1, 2
+/// and 4 bytes does not look and reads whatever stands there. A load of 3 bytes takes the long way, which does.
+const TRANSPORT_IS_THERE: Expression = Expression::Payload {
+    base: payload::TRANSPORT,
+    offset: 0,
+    len: 3,
+    into: Register::FIRST,
+};
+
+fn reads_transport(condition: &Condition) -> bool {
+    let transport = |load: &Load| {
+        matches!(
+            load,
+            Load::Payload {
+                base: Base::Transport,
+                ..
+            }
+        )
+    };
+    match condition {
+        Condition::Bytes { load, .. } => transport(load),
+        Condition::Slot { keys, .. } => keys.iter().any(|key| transport(&key.load)),
+        Condition::Same { left, right, .. } => transport(left) || transport(right),
+        Condition::TcpOption { .. } => true,
+        Condition::State { .. } | Condition::Reply(_) | Condition::Predicate { .. } => false,
     }
 }
 
