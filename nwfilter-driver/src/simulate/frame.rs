@@ -68,6 +68,8 @@ pub struct Ip {
     pub protocol: u8,
     /// Type of service, or traffic class.
     pub service: u8,
+    /// IPv4: what its fragments have in common.
+    pub id: u16,
     /// IPv4: the flags and fragment offset field.
     pub fragment: u16,
 }
@@ -81,6 +83,7 @@ impl Ip {
             target,
             protocol,
             service: 0,
+            id: 0x1234,
             fragment: 0,
         }
     }
@@ -107,7 +110,7 @@ impl Ip {
         let mut header = [
             &[0x45, self.service][..],
             &short(20 + body.len()).to_be_bytes(),
-            &[0x12, 0x34],
+            &self.id.to_be_bytes(),
             &self.fragment.to_be_bytes(),
             &[64, self.protocol, 0, 0],
             &source.octets(),
@@ -151,16 +154,23 @@ impl Ip {
         body
     }
 
-    /// A TCP segment; options are filled up with zeros to whole words.
+    /// A TCP segment of a connection's first moments; options are filled up with zeros to whole words.
     #[must_use]
     pub fn tcp(&self, ports: (u16, u16), flags: u8, options: &[u8], data: &[u8]) -> Vec<u8> {
+        self.tcp_at(ports, flags, (1, 0), options, data)
+    }
+
+    /// A TCP segment with its sequence number and the one that it acknowledges.
+    #[must_use]
+    pub fn tcp_at(&self, ports: (u16, u16), flags: u8, numbers: (u32, u32), options: &[u8], data: &[u8]) -> Vec<u8> {
         let mut options = options.to_vec();
         options.resize(options.len().min(40).next_multiple_of(4), 0);
         let words = u8::try_from(5 + options.len() / 4).unwrap_or(15);
         let header = [
             &ports.0.to_be_bytes()[..],
             &ports.1.to_be_bytes(),
-            &[0, 0, 0, 1, 0, 0, 0, 0],
+            &numbers.0.to_be_bytes(),
+            &numbers.1.to_be_bytes(),
             &[words << 4, flags, 0x20, 0, 0, 0, 0, 0],
         ];
         self.sum(6, [&header.concat(), &options[..], data].concat(), 16)

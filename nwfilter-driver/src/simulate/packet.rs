@@ -78,12 +78,16 @@ impl<'a> Packet<'a> {
             tagged,
             transport: None,
         };
-        packet.transport = match ether_type {
-            ETH_IP => packet.transport_v4(),
-            ETH_IPV6 => packet.transport_v6(),
-            _ => None,
-        };
+        packet.transport = packet.find_transport();
         Ok(packet)
+    }
+
+    fn find_transport(&self) -> Option<Transport> {
+        match self.ether_type {
+            ETH_IP => self.transport_v4(),
+            ETH_IPV6 => self.transport_v6(),
+            _ => None,
+        }
     }
 
     /// The frame without the bytes behind its IP packet, as it is once the kernel's IP side has seen it.
@@ -105,6 +109,8 @@ impl<'a> Packet<'a> {
             Cow::Borrowed(link) => *link = &link[..end.min(link.len())],
             Cow::Owned(link) => link.truncate(end),
         }
+        // What the walk over headers went by may have been behind the packet.
+        self.transport = self.find_transport();
         self
     }
 
@@ -118,15 +124,24 @@ impl<'a> Packet<'a> {
         let start = match base {
             Base::Link => 0,
             Base::Network => self.network,
-            Base::Transport => self.transport.filter(|transport| !transport.later_fragment)?.at,
+            Base::Transport => self.readable_transport()?.at,
         };
         self.link.get(start + offset..start + offset + len)
     }
 
-    /// Whether the TCP header has an option of this kind. The kernel answers no for what is not TCP.
+    /// The transport header as far as rules may read it: our rules first make sure that three bytes of it are there, since
+    /// the kernel would take shorter ones from fragments that have none.
+    fn readable_transport(&self) -> Option<Transport> {
+        let transport = self.transport.filter(|transport| !transport.later_fragment)?;
+        (transport.at + 3 <= self.link.len()).then_some(transport)
+    }
+
+    /// Whether the TCP header has an option of this kind; the kernel answers no for what is not TCP. `None` if there is no
+    /// transport header.
     #[must_use]
-    pub fn has_tcp_option(&self, kind: u8) -> bool {
-        self.tcp_option(kind).unwrap_or_default()
+    pub fn has_tcp_option(&self, kind: u8) -> Option<bool> {
+        self.readable_transport()?;
+        Some(self.tcp_option(kind).unwrap_or_default())
     }
 
     fn tcp_option(&self, kind: u8) -> Option<bool> {
@@ -153,12 +168,15 @@ impl<'a> Packet<'a> {
     }
 
     /// Why the kernel's bridge drops the packet before anything but [`crate::ruleset::Hook::FrameOut`] sees it, where
-    /// bridges call the IP tables. Tagged packets and other protocols are not looked at.
+    /// bridges call the IP tables. Of tagged packets and other protocols only a second header is looked at.
     #[must_use]
     pub fn malformed(&self) -> Option<&'static str> {
-        match self.ip_version()? {
-            4 => self.malformed_v4(),
-            _ => self.malformed_v6(),
+        match (self.ip_version(), self.ether_type) {
+            (Some(4), _) => self.malformed_v4(),
+            (Some(_), _) => self.malformed_v6(),
+            (None, 0x8100) if self.network().len() < 4 => Some("the second VLAN tag is cut"),
+            (None, 0x8864) if self.network().len() < 8 => Some("the PPPoE header is cut"),
+            _ => None,
         }
     }
 
@@ -203,18 +221,17 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Whether it is a part of a packet; the kernel's IP side holds it until it has all.
+    /// Whether it is a part of a packet that the kernel's IP side holds until it has all, if it tracks connections.
     #[must_use]
     pub fn is_fragment(&self) -> bool {
         match self.ip_version() {
             Some(4) => self.field(6).is_some_and(|field| field & 0x3fff != 0),
-            Some(_) => self.v6_fragment().is_some_and(|field| field & 0xfff9 != 0),
+            Some(_) => self.v6_fragment().unwrap_or_default(),
             None => false,
         }
     }
 
-    /// The offset field of an IPv6 fragment header.
-    fn v6_fragment(&self) -> Option<u16> {
+    fn v6_fragment(&self) -> Option<bool> {
         let network = self.network();
         let (mut next, mut at) = (*network.get(6)?, 40);
         while next != FRAGMENT {
@@ -224,7 +241,11 @@ impl<'a> Packet<'a> {
             let header = network.get(at..at + 2)?;
             (next, at) = (header[0], at + (usize::from(header[1]) + 1) * 8);
         }
-        be16(network, at + 2)
+        let (offset, length) = (be16(network, at + 2)?, usize::from(self.field(4)?));
+        let body = (40 + length).checked_sub(at + 8)?;
+        let more = offset & 1 == 1;
+        // The kernel lets through what can not be a part: one that others follow, with an odd length.
+        Some(offset & 0xfff9 != 0 && !(more && body % 8 != 0))
     }
 
     /// The transport header, for IP packets that can be read.

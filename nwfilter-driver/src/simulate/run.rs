@@ -2,7 +2,9 @@
 
 use super::connection::{Connections, Tracked};
 use super::packet::Packet;
-use crate::ruleset::{ChainName, Condition, Hook, Load, Origin, Predicate, Program, Rule, SlotKey, Test, Verdict};
+use crate::ruleset::{
+    Base, ChainName, Condition, Hook, Load, Origin, Predicate, Program, Rule, SlotKey, Test, Verdict,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -139,29 +141,26 @@ pub fn tracks(program: &Program) -> [bool; 2] {
         if !rule.conditions.iter().any(asks) {
             continue;
         }
-        match rule.conditions.iter().find_map(ip_version) {
-            Some(4) => versions[0] = true,
-            Some(_) => versions[1] = true,
+        match rule.conditions.iter().find_map(ether_type) {
+            Some([0x08, 0x00]) => versions[0] = true,
+            Some([0x86, 0xdd]) => versions[1] = true,
+            Some(_) => {}
             None => versions = [true; 2],
         }
     }
     versions
 }
 
-/// The IP version that a condition leaves, if it is about the Ethernet type.
-fn ip_version(condition: &Condition) -> Option<u8> {
-    let ether_type = Load::payload(crate::ruleset::Base::Link, 12, 2);
+/// The Ethernet type that a condition asks for, if it is about that.
+fn ether_type(condition: &Condition) -> Option<&[u8]> {
+    const ETHER_TYPE: Load = Load::payload(Base::Link, 12, 2);
     match condition {
         Condition::Bytes {
-            load,
+            load: ETHER_TYPE,
             mask: None,
             test: Test::Equal(value),
             negated: false,
-        } if *load == ether_type => match value.as_slice() {
-            [0x08, 0x00] => Some(4),
-            [0x86, 0xdd] => Some(6),
-            _ => None,
-        },
+        } => Some(value),
         _ => None,
     }
 }
@@ -193,15 +192,18 @@ impl Walk<'_> {
             Way::Out | Way::ToHost => way.hooks().split_at(1),
             Way::In | Way::FromHost => (&[], way.hooks()),
         };
-        if before.iter().any(|hook| !self.ask(*hook, &packet)) {
+        // A packet that is rejected there still goes on to where the kernel tells its sender.
+        if before.iter().any(|hook| !self.ask(*hook, &packet)) && self.outcome.fate != Fate::Reject {
             return;
+        }
+        if way != Way::FromHost
+            && let Some(why) = packet.malformed()
+        {
+            return self.lost(Fate::Drop, format!("the bridge drops it: {why}"));
         }
         if way != Way::FromHost
             && let Some(version) = packet.ip_version()
         {
-            if let Some(why) = packet.malformed() {
-                return self.lost(Fate::Drop, format!("the bridge drops it: {why}"));
-            }
             let tracking = tracks[usize::from(version == 6)];
             if tracking && packet.is_fragment() {
                 return self.lost(
@@ -214,10 +216,13 @@ impl Walk<'_> {
                 self.tracked = Some(connections.look(&packet));
             }
         }
-        if behind.iter().any(|hook| !self.ask(*hook, &packet)) {
-            return;
-        }
-        if let Some(tracked) = self.tracked.take() {
+        let passed = self.outcome.fate == Fate::Pass && behind.iter().all(|hook| self.ask(*hook, &packet));
+        // The host itself gets a copy of what is sent to a group: whatever the guest is spared, and to reject what it sends.
+        let to_group = packet.link()[0] & 1 == 1;
+        let copied = to_group && (way == Way::In || self.outcome.fate == Fate::Reject);
+        if (passed || copied)
+            && let Some(tracked) = self.tracked.take()
+        {
             connections.confirm(tracked);
         }
     }
@@ -229,6 +234,9 @@ impl Walk<'_> {
 
     /// Whether the packet goes on behind this hook.
     fn ask(&mut self, hook: Hook, packet: &Packet<'_>) -> bool {
+        if matches!(hook, Hook::PacketOut | Hook::PacketIn) && packet.ip_version().is_none() {
+            return true;
+        }
         let verdict = match self.chain(ChainName::first(hook), packet, 0) {
             Said::Nothing => return true,
             Said::Decided(verdict) => verdict,
@@ -248,13 +256,7 @@ impl Walk<'_> {
                     "dropped: only untagged IP packets can be rejected".to_owned(),
                 );
             }
-            Verdict::Reject => match packet.malformed() {
-                None => self.outcome.fate = Fate::Reject,
-                Some(why) => self.lost(
-                    Fate::Drop,
-                    format!("the bridge drops it before it can be rejected: {why}"),
-                ),
-            },
+            Verdict::Reject => self.outcome.fate = Fate::Reject,
             _ => return true,
         }
         false
@@ -323,7 +325,7 @@ impl Walk<'_> {
                 (state & states != 0, *negated)
             }
             Condition::Reply(wanted) => (self.tracked.as_ref()?.is_reply()? == *wanted, false),
-            Condition::TcpOption { kind, negated } => (packet.has_tcp_option(*kind), *negated),
+            Condition::TcpOption { kind, negated } => (packet.has_tcp_option(*kind)?, *negated),
             Condition::Predicate { predicate, negated } => (self.predicate(predicate, packet), *negated),
         };
         Some(found != negated)

@@ -6,6 +6,7 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+const GRE: u8 = 47;
 const SCTP: u8 = 132;
 const UDPLITE: u8 = 136;
 
@@ -53,6 +54,7 @@ impl Tuple {
         let (source_port, target_port) = match protocol {
             TCP | UDP | UDPLITE | SCTP => (be16(transport, 0)?, be16(transport, 2)?),
             ICMP | ICMPV6 => (be16(transport, 4)?, be16(transport, 0)?),
+            GRE if transport.get(1)? & 7 == 1 => (0, be16(transport, 6)?),
             _ => (0, 0),
         };
         Some(Self {
@@ -93,6 +95,8 @@ pub enum Ends {
         tuple: Tuple,
         /// Whether it can be the first packet of a connection.
         opens: bool,
+        /// TCP: its flags.
+        flags: Option<TcpFlags>,
     },
     /// An ICMP error about a packet with these ends.
     Error(Tuple),
@@ -111,14 +115,20 @@ impl Ends {
 
     fn find(packet: &Packet<'_>) -> Option<Self> {
         let version = packet.ip_version()?;
-        let transport = packet.transport()?;
-        let bytes = packet.link().get(transport.at..)?;
-        let protocol = transport.protocol;
+        let (protocol, bytes) = match version {
+            4 => {
+                let transport = packet.transport().filter(|transport| !transport.later_fragment)?;
+                (transport.protocol, packet.link().get(transport.at..)?)
+            }
+            _ => behind_extensions(packet.network())?,
+        };
         let tuple = Tuple::read(version, packet.network(), protocol, bytes);
         let sum = |bytes: &[u8]| folded(pseudo_header(packet.network(), version, protocol, bytes.len()), bytes);
+        let mut tcp = None;
         let opens = match (version, protocol) {
             (_, TCP) => {
                 let flags = tcp_flags(bytes)?;
+                tcp = Some(flags);
                 if sum(bytes) != 0xffff {
                     return None;
                 }
@@ -134,18 +144,41 @@ impl Ends {
             }
             (_, UDPLITE) => udplite_is_sound(packet.network(), version, bytes)?,
             (_, SCTP) => sctp_opens(bytes)?,
+            (_, GRE) => gre_is_known(bytes)?,
             (4, ICMP) => return icmp(packet.network(), version, bytes, checksum(bytes) == 0),
             (6, ICMPV6) => return icmp(packet.network(), version, bytes, sum(bytes) == 0xffff),
-            // An ICMP of the other version is a protocol like any other to the kernel, but has no ends it could read.
+            // An ICMP of the other version.
+            (_, ICMP | ICMPV6) => return None,
             _ => true,
         };
-        Some(Self::Talk { tuple: tuple?, opens })
+        Some(Self::Talk {
+            tuple: tuple?,
+            opens,
+            flags: tcp,
+        })
+    }
+}
+
+/// The protocol and header behind all extension headers of IPv6. Other than nf_tables, connection tracking looks behind an
+/// authentication header too, and does not know packets without a next header.
+fn behind_extensions(network: &[u8]) -> Option<(u8, &[u8])> {
+    let (mut next, mut at) = (*network.get(6)?, 40);
+    loop {
+        let header = network.get(at..).unwrap_or_default();
+        let len = match next {
+            0 | 43 | 60 => (usize::from(*header.get(1)?) + 1) * 8,
+            44 if be16(header, 2)? & 0xfff8 == 0 => 8,
+            51 => (usize::from(*header.get(1)?) + 2) * 4,
+            44 | 59 => return None,
+            _ => return Some((next, header)),
+        };
+        (next, at) = (header[0], at + len);
     }
 }
 
 /// The flags of a TCP header that connection tracking looks at.
-#[derive(Clone, Copy, Debug)]
-struct TcpFlags(u8);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpFlags(u8);
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -157,6 +190,30 @@ impl TcpFlags {
     /// A lone SYN opens a connection. So does a lone ACK: the kernel picks up connections that it did not see open.
     const fn opens(self) -> bool {
         matches!(self.0 & (SYN | ACK | FIN | RST), SYN | ACK)
+    }
+
+    /// It asks for a connection.
+    #[must_use]
+    pub const fn asks(self) -> bool {
+        self.0 & (SYN | ACK | RST) == SYN
+    }
+
+    /// It agrees to a connection.
+    #[must_use]
+    pub const fn agrees(self) -> bool {
+        self.0 & (SYN | ACK | RST) == SYN | ACK
+    }
+
+    /// It ends its half of a connection.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        self.0 & (FIN | RST) == FIN
+    }
+
+    /// It ends a connection at once.
+    #[must_use]
+    pub const fn resets(self) -> bool {
+        self.0 & RST != 0
     }
 }
 
@@ -189,8 +246,16 @@ fn udplite_is_sound(network: &[u8], version: u8, bytes: &[u8]) -> Option<bool> {
     if covered < 8 || covered > bytes.len() || be16(bytes, 6)? == 0 {
         return None;
     }
-    let start = pseudo_header(network, version, UDPLITE, bytes.len());
+    // The kernel sums these as if they were UDP, so what is right to everybody else is broken to it.
+    let start = pseudo_header(network, version, UDP, bytes.len());
     (folded(start, &bytes[..covered]) == 0xffff).then_some(true)
+}
+
+/// Of the second version only tunnels of PPP have ends.
+fn gre_is_known(bytes: &[u8]) -> Option<bool> {
+    const PPP: u16 = 0x880b;
+    let version = *bytes.get(1)? & 7;
+    (version != 1 || be16(bytes, 2)? == PPP && bytes.len() >= 8).then_some(true)
 }
 
 /// Only an association's first chunk opens one.
@@ -238,7 +303,11 @@ fn icmp(network: &[u8], version: u8, bytes: &[u8], sound: bool) -> Option<Ends> 
         _ => matches!(kind, 128 | 139),
     };
     let tuple = Tuple::read(version, network, protocol, bytes)?;
-    Some(Ends::Talk { tuple, opens })
+    Some(Ends::Talk {
+        tuple,
+        opens,
+        flags: None,
+    })
 }
 
 /// The ends of the packet that an error is about, which must have come from whom the error is sent to.

@@ -135,6 +135,17 @@ fn the_walk_over_ipv6_headers_ends_at_the_transport() {
             "{first} {headers:?}"
         );
     }
+    for (offset, body, held) in [
+        (0, 8, false),
+        (1, 8, true),
+        (8, 8, true),
+        (8, 9, true),
+        (9, 16, true),
+        (9, 15, false),
+    ] {
+        let frame = framed(&v6(44), &[&fragment(6, offset)[..], &tcp[..body]].concat());
+        assert_eq!(Packet::read(&frame).unwrap().is_fragment(), held, "{offset} {body}");
+    }
     let cut = framed(&v6(60), &[6]);
     assert_eq!(protocol(&cut), None);
     let long = framed(&v6(60), &[6, 200, 0, 0, 0, 0, 0, 0]);
@@ -148,7 +159,7 @@ fn the_walk_over_ipv6_headers_ends_at_the_transport() {
 fn tcp_options_are_found_as_the_kernel_finds_them() {
     let has = |options: &[u8], kind: u8| {
         let frame = framed(&v4(6), &v4(6).tcp((1, 2), 2, options, &[]));
-        Packet::read(&frame).unwrap().has_tcp_option(kind)
+        Packet::read(&frame).unwrap().has_tcp_option(kind) == Some(true)
     };
     let options = [1, 2, 4, 5, 0xb4, 0, 8, 2];
     assert!(has(&options, 1) && has(&options, 2) && has(&options, 0));
@@ -162,7 +173,9 @@ fn tcp_options_are_found_as_the_kernel_finds_them() {
     // A length of 0 would never end.
     assert!(has(&[9, 0, 3, 2], 9) && has(&[9, 0, 3, 2], 3));
     let udp = framed(&v4(17), &v4(17).udp((1, 2), &[2; 40]));
-    assert!(!Packet::read(&udp).unwrap().has_tcp_option(2));
+    assert_eq!(Packet::read(&udp).unwrap().has_tcp_option(2), Some(false));
+    let later = framed(&Ip { fragment: 3, ..v4(6) }, &v4(6).tcp((1, 2), 2, &[], &[]));
+    assert_eq!(Packet::read(&later).unwrap().has_tcp_option(2), None);
 }
 
 #[test]
@@ -172,6 +185,20 @@ fn the_ip_side_takes_off_what_stands_behind_the_packet() {
     let packet = Packet::read(&frame).unwrap();
     assert!(packet.load(Load::payload(Base::Transport, 8, 1)).is_some());
     assert!(packet.trimmed().load(Load::payload(Base::Transport, 8, 1)).is_none());
+    let mut frame = framed(&v6(43), &[17, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
+    frame[19] = 2;
+    let packet = Packet::read(&frame).unwrap();
+    assert_eq!(packet.load(Load::Protocol), Some(&[17][..]));
+    assert_eq!(packet.trimmed().load(Load::Protocol), None);
+}
+
+#[test]
+fn a_second_header_before_the_packet_must_be_whole() {
+    for (ether_type, len) in [(0x8100, 4), (0x8864, 8)] {
+        let frame = tagged(&ethernet(FROM, TO, ether_type, &[0; 8][..len]), 1);
+        assert_eq!(Packet::read(&frame).unwrap().malformed(), None);
+        assert!(Packet::read(&frame[..frame.len() - 1]).unwrap().malformed().is_some());
+    }
 }
 
 #[test]

@@ -263,6 +263,12 @@ fn answers_pass_where_the_question_passed() {
         fates(&program, &[UDP_BACK, UDP_OUT, UDP_BACK, UDP_OUT]),
         [Fate::Drop, Fate::Pass, Fate::Pass, Fate::Pass]
     );
+    let group = format!("in 2:0:0:0:0:1 > 33:33:0:0:0:1 {}", &UDP_BACK[3..]);
+    assert_eq!(
+        fates(&program, &[&group, UDP_OUT, &group]),
+        // The host has a copy of the first, so the second is an answer, which this filter does not let out.
+        [Fate::Drop, Fate::Drop, Fate::Drop]
+    );
     // What was dropped opened nothing.
     let program = {
         let mut program = program;
