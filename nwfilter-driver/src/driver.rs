@@ -7,6 +7,7 @@ use crate::def::parse::{Mode, Parsed, parse_by};
 use crate::engine::backend::Gate;
 use crate::engine::{Engine, Learner, Pupil};
 use crate::filters::{Filters, brief};
+use crate::inspect::traces::Traces;
 use crate::learn::Learn;
 use crate::options::Options;
 use crate::shipped::Shipped;
@@ -35,6 +36,7 @@ pub struct Nwfilter {
     /// `None` when the host is to have none of them.
     shipped: Option<Shipped>,
     state_dir: PathBuf,
+    traces: Traces,
 }
 
 impl Driver for Nwfilter {
@@ -54,6 +56,7 @@ impl Driver for Nwfilter {
             shipped: options.shipped.then(|| Shipped::new(&config.state_dir)),
             state_dir: config.state_dir,
             compat: options.compat,
+            traces: Traces::default(),
         })
     }
 
@@ -87,6 +90,7 @@ impl Driver for Nwfilter {
     }
 
     fn close(&self, _within: Duration) -> Result<()> {
+        self.traces.close();
         self.core.close();
         Ok(())
     }
@@ -234,6 +238,7 @@ fn way(_gate: &Arc<Gate>) -> crate::engine::Opener {
 }
 
 mod bindings;
+mod inspect;
 
 #[cfg(test)]
 mod tests;

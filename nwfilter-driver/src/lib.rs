@@ -49,4 +49,4 @@ mod shipped;
 
 pub use driver::Nwfilter;
 
-driver_api::export_driver!(Nwfilter: FilterDriver + BindingDriver);
+driver_api::export_driver!(Nwfilter: FilterDriver + BindingDriver + Inspect);

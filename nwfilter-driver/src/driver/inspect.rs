@@ -1,0 +1,96 @@
+//! Looks at what is in force: the entry points. None takes a lock of the host's but `reload`.
+
+use super::{Nwfilter, sound};
+use crate::engine::{Ports, unbound};
+use crate::filters::Filters;
+use crate::inspect::{count, facts, trial, view};
+use crate::kernel::Failure;
+use driver_api::driver::Inspect;
+use driver_api::error::Result;
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::inspect::{PortCounters, PortView, TestOutcome, TestRequest, TraceBatch};
+
+impl Inspect for Nwfilter {
+    fn facts(&self) -> Result<Vec<(String, String)>> {
+        let (filters, ports) = (self.table(), self.core.engine.ports());
+        let mut found = match self.core.kernel() {
+            Ok(kernel) => {
+                let mut found = facts::kernel(kernel.facts());
+                let tables = match kernel.verify(&facts::desired(&ports)) {
+                    Ok(deviations) => match deviations.as_slice() {
+                        [] => "as they should be".to_owned(),
+                        [only] => format!("changed by somebody else: {only}"),
+                        [first, more @ ..] => format!("changed by somebody else: {first}, and {} more", more.len()),
+                    },
+                    Err(failure) => format!("can not be read: {}", failure.into_error()),
+                };
+                found.push(("tables lockstep_nwfilter".to_owned(), tables));
+                found
+            }
+            Err(error) => vec![("kernel".to_owned(), format!("ports can not be filtered: {error}"))],
+        };
+        found.extend(facts::engine(&filters, &ports));
+        Ok(found)
+    }
+
+    fn show_port(&self, port: &str) -> Result<PortView> {
+        let ports = self.core.engine.ports();
+        let bound = ports.get(port).ok_or_else(|| unbound(port))?;
+        let facts = self.core.kernel().ok().map(|kernel| kernel.facts());
+        Ok(view::view(bound, &self.table(), self.core.engine.internal(), facts))
+    }
+
+    fn counters(&self, port: &str) -> Result<PortCounters> {
+        let ports = self.core.engine.ports();
+        let count = self
+            .core
+            .kernel()?
+            .counters(&count::shared(&ports, port), port)
+            .map_err(Failure::into_error)?
+            .ok_or_else(|| unbound(port))?;
+        Ok(count::told(count, &self.table(), self.core.engine.internal()))
+    }
+
+    fn test(&self, request: &TestRequest) -> Result<Vec<TestOutcome>> {
+        trial::test(&self.table(), request)
+    }
+
+    fn start_trace(&self, port: &str) -> Result<u64> {
+        let ports = self.core.engine.ports();
+        let bound = ports.get(port).ok_or_else(|| unbound(port))?;
+        let kernel = self.core.kernel()?;
+        let open = || kernel.trace(port).map_err(Failure::into_error);
+        self.traces.start(port, bound.generation, open)
+    }
+
+    fn next_trace(&self, trace: u64) -> Result<TraceBatch> {
+        let (filters, ports) = (self.table(), self.core.engine.ports());
+        let is_bound = |port: &str, generation| is_bound(&ports, port, generation);
+        let tables = [filters.as_ref(), self.core.engine.internal()];
+        self.traces.next(trace, tables, is_bound)
+    }
+
+    fn stop_trace(&self, trace: u64) -> Result<()> {
+        self.traces.stop(trace);
+        Ok(())
+    }
+
+    fn reload(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+        let mut filters = cx.filters()?;
+        sound(&mut filters)?;
+        let mut table = Filters::default();
+        for parsed in self.core.engine.store.reread(&|name| self.mode(name, 0))? {
+            table = self.take_in(&table, parsed)?.unwrap_or(table);
+        }
+        let mut update = filters.update_write()?;
+        sound(&mut update)?;
+        self.core.engine.reload(table)?;
+        tracing::info!("filters and bindings read anew");
+        Ok(())
+    }
+}
+
+fn is_bound(ports: &Ports, port: &str, generation: u64) -> bool {
+    ports.get(port).is_some_and(|bound| bound.generation == generation)
+}
