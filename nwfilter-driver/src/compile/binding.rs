@@ -85,17 +85,21 @@ impl Binding {
         Ok(Self { groups })
     }
 
-    /// Every combination of the groups that are not whole; the group that the rule names first runs fastest.
+    fn counts(&self) -> impl Iterator<Item = usize> {
+        let count = |group: &Group| if group.whole { 1 } else { group.tuples.len() };
+        self.groups.iter().map(count)
+    }
+
+    /// How many combinations there are of the groups that are not whole.
+    pub(super) fn count(&self) -> usize {
+        self.counts().fold(1, usize::saturating_mul)
+    }
+
+    /// Each of these combinations; the group that the rule names first runs fastest.
     pub(super) fn choices(&self) -> impl Iterator<Item = Choice<'_>> {
-        let counts: Vec<usize> = self
-            .groups
-            .iter()
-            .map(|group| if group.whole { 1 } else { group.tuples.len() })
-            .collect();
-        let all = counts.iter().fold(1_usize, |all, count| all.saturating_mul(*count));
-        (0..all).map(move |mut number| {
-            let picks = counts
-                .iter()
+        (0..self.count()).map(|mut number| {
+            let picks = self
+                .counts()
                 .map(|count| {
                     let pick = number % count;
                     number /= count;

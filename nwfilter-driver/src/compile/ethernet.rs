@@ -2,11 +2,11 @@
 
 use super::binding::Choice;
 use super::questions::Questions;
-use super::{arp, place, stp};
+use super::{arp, stp};
 use crate::def::Direction;
-use crate::expand::{Placed, refuse};
+use crate::expand::Placed;
 use crate::ruleset::{Base, Condition, Hook, Load, Test};
-use driver_api::error::{Code, Result};
+use driver_api::error::Result;
 
 /// The Ethernet type, or 802.1Q's where a frame has a tag.
 pub(super) const ETHER_TYPE: Load = Load::payload(Base::Link, 12, 2);
@@ -18,7 +18,7 @@ const ICMPV6: u32 = 58;
 /// over for what comes from it.
 ///
 /// # Errors
-/// 1 when a value is not what its attribute wants, or when the rule can not be asked that way.
+/// 1 when a value is not what its attribute wants, or when attributes contradict one another.
 pub(super) fn questions<'p>(placed: &'p Placed<'p>, choice: &'p Choice<'p>) -> Result<Vec<(Hook, Questions<'p>)>> {
     let ways: &[(Hook, bool)] = match placed.rule.direction {
         Direction::Out => &[(Hook::FrameOut, false)],
@@ -49,17 +49,11 @@ fn ask(questions: &mut Questions<'_>, placed: &Placed<'_>, swapped: bool) -> Res
         "rarp" => questions.assert(ETHER_TYPE, &[0x80, 0x35]),
         "ip" => questions.assert(ETHER_TYPE, IPV4),
         "ipv6" => questions.assert(ETHER_TYPE, IPV6),
-        "stp" if swapped && questions.field("srcmacaddr").is_some() => {
-            let message = format!(
-                "{}: an stp rule with 'srcmacaddr' can not have direction 'inout', since its target is fixed: make one \
-                 rule for each direction",
-                place(placed)
-            );
-            return Err(refuse(Code::INTERNAL, message));
-        }
         "stp" => questions.assert(Load::payload(Base::Link, 0, 6), stp::BRIDGES),
         _ => {}
     }
+    // Who sends to all bridges is the sender both ways: the target is fixed.
+    let swapped = swapped && matches.protocol.name != "stp";
     questions.mac("srcmacaddr", Some("srcmacmask"), Base::Link, end(swapped, 6, 0))?;
     questions.mac("dstmacaddr", Some("dstmacmask"), Base::Link, end(swapped, 0, 6))?;
     match matches.protocol.name {

@@ -134,8 +134,8 @@ impl<'a> Compiler<'a> {
             filter: placed.def.uuid,
             entry: placed.entry,
         };
+        self.left = self.left.checked_sub(binding.count()).ok_or_else(|| too_many(placed))?;
         for choice in binding.choices() {
-            self.left = self.left.checked_sub(1).ok_or_else(|| too_many(placed))?;
             for (hook, questions) in questions(placed, &choice)? {
                 for conditions in questions.finish(hook, &mut self.recipes) {
                     self.chains.add(placed, hook, conditions, origin);
@@ -171,7 +171,7 @@ fn place(placed: &Placed<'_>) -> String {
 
 fn too_many(placed: &Placed<'_>) -> Error {
     let message = format!(
-        "more than {MAX_RULES} rules would be made, reached in {}: its variables have too many combinations",
+        "more than {MAX_RULES} rules would be made at {}: use fewer values of variables, rules or references",
         place(placed)
     );
     refuse(Code::INTERNAL, message)
