@@ -6,6 +6,7 @@ use crate::binding::{BindingDef, Maker};
 use crate::engine::unbound;
 use driver_api::driver::BindingDriver;
 use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::xml::{Element, Node};
 use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::flags::DEFINE_VALIDATE;
@@ -22,13 +23,7 @@ impl BindingDriver for Nwfilter {
         let ports = self.core.engine.ports();
         let bound = ports.get(port).ok_or_else(|| unbound(port))?;
         match bound.closed() {
-            // Only the port is known.
-            Some(why) if bound.record.def.filter.is_empty() => {
-                let message = format!(
-                    "the binding of port '{port}' can not be read, so the port is closed ({why}): delete it and make it anew"
-                );
-                Err(Error::new(Code::OPERATION_INVALID, Origin::NWFILTER, message))
-            }
+            Some(why) if bound.is_unreadable() => Ok(unreadable(port, why)),
             _ => Ok(bound.record.def.to_string()),
         }
     }
@@ -68,4 +63,16 @@ impl BindingDriver for Nwfilter {
     fn detach_port(&self, _cx: &mut Cx<'_, Update>, port: &str) -> Result<()> {
         self.core.engine.delete(port, None)
     }
+}
+
+/// What there is to say about a binding of which only the port is known. Not an error: virsh would not show it.
+fn unreadable(port: &str, why: &str) -> String {
+    // Two dashes would end the comment.
+    let why = why.replace('-', " ");
+    let comment = format!(" the port is closed, its binding can not be read ({why}): delete it and make it anew ");
+    let mut element = Element::new("filterbinding");
+    element.children.push(Node::Comment(comment));
+    element
+        .with_child(Element::new("portdev").with_attr("name", port))
+        .to_string()
 }

@@ -50,6 +50,12 @@ impl Bound {
         &self.record.def.port
     }
 
+    /// Whether only its port is known, because its file is damaged.
+    #[must_use]
+    pub const fn is_unreadable(&self) -> bool {
+        self.record.def.filter.is_empty()
+    }
+
     /// Why it is closed, if it is.
     #[must_use]
     pub fn closed(&self) -> Option<&str> {

@@ -204,8 +204,8 @@ impl Engine {
     fn rebuilt(&self, force: &Force, filters: &Filters, affected: impl Fn(&Bound) -> bool) -> Result<State> {
         let mut plan = Plan::new(&force.state, filters, &self.internal);
         for bound in force.state.ports.values().filter(|bound| affected(bound)) {
-            // An unreadable binding has no filter; it waits to be replaced.
-            if bound.record.def.filter.is_empty() {
+            // It waits to be replaced.
+            if bound.is_unreadable() {
                 continue;
             }
             let old = Some(bound.program.clone());
