@@ -20,6 +20,7 @@ mod filtering;
 mod filters;
 mod hanging;
 mod interfaces;
+mod learning;
 mod lifecycle;
 mod metadata;
 mod museum;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         filtering::CASES,
         hanging::CASES,
         interfaces::CASES,
+        learning::CASES,
         lifecycle::CASES,
         metadata::CASES,
         museum::CASES,

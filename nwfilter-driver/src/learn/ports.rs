@@ -300,7 +300,7 @@ impl Ports {
         let addresses = &news.addresses;
         match result {
             Ok(()) => {
-                tracing::info!(port = name, ?addresses, "addresses learned");
+                tracing::debug!(port = name, ?addresses, "what was learned is in force");
                 port.taken(news.addresses);
             }
             Err(error) => {
