@@ -300,15 +300,15 @@ impl Place<'_> {
                 });
             }
             Condition::State { states, negated } => {
-                let states = if *negated { !states & 0xf } else { *states };
+                // Some packets are never tracked and are in no state at all: neither in one of these nor in another.
                 match self.plan.state {
-                    StatePlan::Mark => steps.extend(mark_has(mark::states(states), true)),
+                    StatePlan::Mark => steps.extend(mark_has(mark::states(*states), !negated)),
                     StatePlan::Conntrack => {
                         steps.push(Expression::Connection {
                             key: ct::STATE,
                             into: first,
                         });
-                        steps.extend(bits_of_first(kernel_states(states), true));
+                        steps.extend(bits_of_first(kernel_states(*states), !negated));
                     }
                 }
             }
