@@ -93,14 +93,10 @@ impl<'a> Packet<'a> {
     /// The frame without the bytes behind its IP packet, as it is once the kernel's IP side has seen it.
     #[must_use]
     pub fn trimmed(mut self) -> Self {
-        let end = match (self.tagged, self.ether_type) {
-            (false, ETH_IP) => self.field(2).map(usize::from),
-            (false, ETH_IPV6) => match (self.field(4), self.byte(6)) {
-                // A jumbogram says its length elsewhere.
-                (Some(0), Some(HOP_BY_HOP)) => None,
-                (length, _) => length.map(|length| 40 + usize::from(length)),
-            },
-            _ => None,
+        let end = match self.ip_version() {
+            Some(4) => self.field(2).map(usize::from),
+            Some(_) => self.field(4).map(|length| 40 + usize::from(length)),
+            None => None,
         };
         let Some(end) = end.map(|end| self.network + end) else {
             return self;
@@ -178,6 +174,18 @@ impl<'a> Packet<'a> {
             (None, 0x8864) if self.network().len() < 8 => Some("the PPPoE header is cut"),
             _ => None,
         }
+    }
+
+    /// Why the bridge does not forward the packet, which it looks at once more when it was [`Packet::trimmed`].
+    #[must_use]
+    pub fn malformed_again(&self) -> Option<&'static str> {
+        let is_cut = |length| self.byte(6) == Some(HOP_BY_HOP) && usize::from(length) < self.hop_by_hop_len();
+        let cut = self.ip_version() == Some(6) && self.field(4).is_some_and(is_cut);
+        cut.then_some("the IPv6 packet ends within its hop-by-hop options")
+    }
+
+    fn hop_by_hop_len(&self) -> usize {
+        self.byte(41).map_or(8, |len| (usize::from(len) + 1) * 8)
     }
 
     fn malformed_v4(&self) -> Option<&'static str> {

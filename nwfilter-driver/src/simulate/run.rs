@@ -212,6 +212,11 @@ impl Walk<'_> {
                 );
             }
             packet = packet.trimmed();
+            if way != Way::ToHost
+                && let Some(why) = packet.malformed_again()
+            {
+                return self.lost(Fate::Drop, format!("the bridge does not forward it: {why}"));
+            }
             if tracking {
                 self.tracked = Some(connections.look(&packet));
             }

@@ -210,6 +210,13 @@ fn hop_by_hop_options_must_fill_their_header() {
     assert_eq!(malformed([1, 4, 0, 0, 0, 0]), None);
     assert_eq!(malformed([0; 6]), None);
     assert_eq!(malformed([5, 2, 0, 0, 1, 0]), None);
+    let mut frame = framed(&v6(0), &[59, 0, 1, 4, 0, 0, 0, 0]);
+    for (length, cut) in [(8, false), (7, true), (0, true)] {
+        frame[19] = length;
+        let packet = Packet::read(&frame).unwrap();
+        assert_eq!(packet.malformed(), None);
+        assert_eq!(packet.malformed_again().is_some(), cut, "{length}");
+    }
     assert!(malformed([5, 9, 0, 0, 0, 0]).is_some());
     assert!(malformed([1, 5, 0, 0, 0, 0]).is_some());
     assert!(malformed([0xc2, 4, 0, 1, 0, 0]).is_some());
