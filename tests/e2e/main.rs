@@ -26,6 +26,7 @@ mod metadata;
 mod museum;
 mod roots;
 mod run;
+mod seeing;
 mod service;
 mod unprivileged;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         museum::CASES,
         roots::CASES,
         run::CASES,
+        seeing::CASES,
         service::CASES,
         unprivileged::CASES,
     ];
