@@ -267,7 +267,8 @@ pub trait BindingDriver: FilterDriver {
     /// 101, 55 when a domain owns it.
     fn delete_binding(&self, cx: &mut Cx<'_, Unlocked>, port: &str) -> Result<()>;
 
-    /// Filters a guest's port; the caller holds Update, so no definition changes meanwhile.
+    /// Filters a guest's port; the caller holds Update, so no definition changes meanwhile. A request that is in force
+    /// already changes nothing, so that a guest's restart keeps what was learned.
     ///
     /// # Errors
     /// As `create_binding`; the port must then not be attached to anything.

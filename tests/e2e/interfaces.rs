@@ -30,6 +30,26 @@ pub(crate) const CASES: &[Case] = &[
         run: outlives,
     },
     Case {
+        name: "interface_with_a_filter_drops_spoofed_packets_from_the_first",
+        needs: &[Root, Uml, Virsh],
+        run: spoofs,
+    },
+    Case {
+        name: "interface_whose_filter_is_redefined_obeys_at_once",
+        needs: &[Root, Uml, Virsh],
+        run: redefined,
+    },
+    Case {
+        name: "interface_keeps_its_filter_over_the_hosts_death_and_a_reboot",
+        needs: &[Root, Uml, Virsh],
+        run: keeps_filter,
+    },
+    Case {
+        name: "interface_with_an_unknown_filter_fails_the_start_and_leaves_nothing",
+        needs: &[Root, Uml, Virsh],
+        run: unknown_filter,
+    },
+    Case {
         name: "interface_that_can_not_be_made_fails_the_start_and_leaves_nothing",
         needs: &[Root, Uml, Virsh],
         run: refused,
@@ -228,4 +248,130 @@ fn refused() {
         assert!(!has("lab0"), "the first interface's tap stays after: {message}");
         let _out = host.virsh(&["undefine", "vm1"]).ok();
     }
+}
+
+/// An address that is the guest's own, and one that is not.
+const SPOOFS: &str = "<filterref filter='no-ip-spoofing'><parameter name='IP' value='10.9.0.2'/></filterref>";
+
+fn spoofs() {
+    let net = network();
+    let host = Host::start();
+    let script = with_address(&format!(
+        "ip addr add 10.9.0.66/24 dev vec0; {} {}",
+        ping("10.9.0.66", "other"),
+        ping("10.9.0.2", "own")
+    ));
+    start(&host, &Document::new("vm1").running(&script).device(&on_bridge(SPOOFS)));
+    says(&host, "vm1", "own yes");
+    assert!(host.console_log("vm1").contains("other no"));
+    let bindings = host.virsh(&["nwfilter-binding-list"]).ok();
+    assert!(
+        bindings.contains("vnet0") && bindings.contains("no-ip-spoofing"),
+        "{bindings}"
+    );
+    // As long as a guest uses it, a filter stays.
+    let message = host.virsh(&["nwfilter-undefine", "no-ip-spoofing"]).fails();
+    assert!(message.contains("vnet0"), "{message}");
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert!(!has("vnet0"));
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+    assert!(!net.ruleset().contains("vnet0"));
+}
+
+/// A filter of the case's own, that forbids pings or nothing.
+fn define_filter(host: &Host, forbids: bool) {
+    let rule = match forbids {
+        true => "<rule action='drop' direction='out' priority='100'><icmp/></rule>",
+        false => "",
+    };
+    let xml = format!("<filter name='lab'><uuid>5c6d49af-b071-6127-b4ec-6f8ed4b55335</uuid>{rule}</filter>");
+    let path = host.document(&xml);
+    let _out = host.virsh(&["nwfilter-define", &path.to_string_lossy()]).ok();
+}
+
+/// A guest that tells again and again whether it reaches the host.
+fn pinging() -> String {
+    with_address(&format!(
+        "n=0; (while :; do n=$((n+1)); ping -c 1 -W 1 {HOST} >/dev/null && echo ping $n yes || echo ping $n no; \
+         sleep 1; done) &"
+    ))
+}
+
+/// Whether a ping that begins from now on is answered.
+fn next_ping(host: &Host, name: &str) -> bool {
+    let pings = |log: &str| -> Vec<String> {
+        let lines = log.lines().filter(|line| line.starts_with("ping "));
+        lines.map(str::to_owned).collect()
+    };
+    // The one that may be under way does not count.
+    let place = pings(&host.console_log(name)).len() + 1;
+    wait::until("the guest pings again", || {
+        let line = pings(&host.console_log(name)).get(place).cloned()?;
+        (line.ends_with("yes") || line.ends_with("no")).then(|| line.ends_with("yes"))
+    })
+}
+
+fn redefined() {
+    let _net = network();
+    let host = Host::start();
+    define_filter(&host, false);
+    let interface = on_bridge("<filterref filter='lab'/>");
+    start(&host, &Document::new("vm1").running(&pinging()).device(&interface));
+    says(&host, "vm1", "yes");
+    define_filter(&host, true);
+    assert!(!next_ping(&host, "vm1"), "{}", host.console_log("vm1"));
+    define_filter(&host, false);
+    assert!(next_ping(&host, "vm1"), "{}", host.console_log("vm1"));
+    // What is said of the next start touches nothing now.
+    let next = host.virsh(&["dumpxml", "--inactive", "vm1"]).ok();
+    host.define(&next.replace("<filterref filter='lab'/>", ""));
+    assert!(host.virsh(&["nwfilter-binding-list"]).ok().contains("vnet0"));
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+}
+
+fn keeps_filter() {
+    let _net = network();
+    let mut host = Host::start();
+    define_filter(&host, true);
+    let interface = on_bridge("<filterref filter='lab'/>");
+    start(&host, &Document::new("vm1").running(&pinging()).device(&interface));
+    says(&host, "vm1", "no");
+    host.kill();
+    assert!(!next_ping(&host, "vm1"), "rules hold without a host");
+    host.serve();
+    assert!(!next_ping(&host, "vm1"), "and with the next one");
+    let _out = host.virsh(&["reboot", "vm1"]).ok();
+    wait::until("the guest has booted again", || {
+        let log = host.console_log("vm1");
+        let second = log.match_indices("guest ready").nth(1)?.0;
+        log[second..].contains("ping 2 ").then_some(())
+    });
+    assert!(!host.console_log("vm1").contains("yes"), "{}", host.console_log("vm1"));
+    define_filter(&host, false);
+    assert!(
+        next_ping(&host, "vm1"),
+        "what is allowed now reaches the restarted guest"
+    );
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+}
+
+fn unknown_filter() {
+    let net = network();
+    let host = Host::start();
+    let interfaces = format!(
+        "{}<interface type='bridge'><mac address='52:54:00:00:00:02'/><source bridge='br0'/>\
+         <filterref filter='nobody'/></interface>",
+        on_bridge(SPOOFS)
+    );
+    host.define(&Document::new("vm1").device(&interfaces).xml());
+    let message = host.virsh(&["start", "vm1"]).fails();
+    for words in ["cannot filter interface '52:54:00:00:00:02'", "'nobody'"] {
+        assert!(message.contains(words), "no {words} in {message}");
+    }
+    assert!(!has("vnet0") && !has("vnet1"));
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+    assert!(!net.ruleset().contains("vnet"), "{}", net.ruleset());
+    assert!(host.state("vm1").starts_with("shut off"));
 }

@@ -126,9 +126,7 @@ impl Core {
         former: &Arc<[Port]>,
     ) -> Result<()> {
         let mut update = cx.update_read()?;
-        // What a guest had before its restart is taken off and put on again: the filter may have been taken off by others
-        // since, and to no tap that is attached to nothing can a moment without it do harm.
-        self.unfilter(&mut update, filtered(former));
+        // Also those that had their filter before a restart: it may have been taken off by others since.
         let mut done = Vec::new();
         for Made { port, .. } in made {
             let Some(request) = &port.request else { continue };
@@ -149,12 +147,10 @@ impl Core {
             return published;
         }
         // A name that could not be had again is nobody's now.
-        for port in former
-            .iter()
-            .filter(|port| !made.iter().any(|made| made.port.device == port.device))
-        {
-            self.names.free(&port.device);
-        }
+        let again = |port: &&Port| made.iter().any(|made| made.port.device == port.device);
+        let lost: Vec<Port> = former.iter().filter(|port| !again(port)).cloned().collect();
+        self.unfilter(&mut update, filtered(&lost));
+        lost.iter().for_each(|port| self.names.free(&port.device));
         Ok(())
     }
 

@@ -155,7 +155,6 @@ fn restarted_guest_keeps_its_devices_and_filters() {
     let wanted = [
         "make vnet0",
         "make vnet1",
-        "unfilter vnet0",
         "filter vnet0 clean",
         "connect vnet0 br0",
         "connect vnet1 br0",
