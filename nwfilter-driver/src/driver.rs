@@ -229,7 +229,10 @@ pub(crate) fn known_flags(verb: &str, flags: u32, known: u32) -> Result<()> {
 #[cfg(not(test))]
 fn way(gate: &Arc<Gate>) -> crate::engine::Opener {
     let gate = Arc::clone(gate);
-    Box::new(move || Ok(gate.kernel()? as Arc<dyn crate::engine::Backend>))
+    Box::new(move || {
+        gate.kernel()
+            .map(|_| Arc::clone(&gate) as Arc<dyn crate::engine::Backend>)
+    })
 }
 
 #[cfg(test)]

@@ -99,13 +99,31 @@ impl Folder {
     /// # Errors
     /// 38 when the folder can not be read.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
+        self.with_extension("xml")
+    }
+
+    fn with_extension(&self, extension: &str) -> Result<Vec<PathBuf>> {
         let entries = fs::read_dir(&self.path).map_err(|error| failed("read the folder", &self.path, error))?;
         let mut files: Vec<PathBuf> = entries
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension() == Some(OsStr::new("xml")))
+            .filter(|path| path.extension() == Some(OsStr::new(extension)))
             .collect();
         files.sort();
         Ok(files)
+    }
+
+    /// Removes drafts that a change left behind when it was cut off; whether there were any.
+    ///
+    /// # Errors
+    /// 38 when the folder can not be read.
+    pub fn remove_drafts(&self) -> Result<bool> {
+        let drafts = self.with_extension("new")?;
+        for draft in &drafts {
+            if let Err(error) = fs::remove_file(draft) {
+                tracing::debug!(file = %draft.display(), %error, "a draft is left behind, the next one replaces it");
+            }
+        }
+        Ok(!drafts.is_empty())
     }
 
     /// Renames a file so that it is not read again, and says so; never removes it.

@@ -42,6 +42,11 @@ pub(crate) const CASES: &[Case] = &[
         needs: &[Root, Virsh],
         run: damaged,
     },
+    Case {
+        name: "binding_is_made_by_one_host_at_a_time",
+        needs: &[Root, Virsh],
+        run: rivals,
+    },
 ];
 
 const FILTER: &str = "lab";
@@ -256,4 +261,20 @@ fn damaged() {
     let _out = host.virsh(&["nwfilter-binding-delete", "tap0"]).ok();
     let _out = create(&host, &binding("tap0", "")).ok();
     assert!(lab.passes(GUEST, 53) && !lab.passes(OTHER, 53));
+}
+
+fn rivals() {
+    let lab = Lab::new();
+    let mut first = Host::start();
+    let second = Host::start();
+    for host in [&first, &second] {
+        let _out = define(host, &rule(OWN_MAC)).ok();
+    }
+    let _out = create(&first, &binding("tap0", "")).ok();
+    let error = create(&second, &binding("tap1", "")).fails();
+    assert!(error.contains("another host (pid "), "{error}");
+    assert!(!lab.passes(OTHER, 53));
+    first.kill();
+    let _out = create(&second, &binding("tap1", "")).ok();
+    assert!(lab.passes(GUEST, 53) && lab.passes(OTHER, 53));
 }

@@ -49,6 +49,17 @@ pub struct Damaged {
     pub error: Error,
 }
 
+/// What the last host left.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Every binding.
+    pub records: Vec<Record>,
+    /// Files that can not be used.
+    pub damaged: Vec<Damaged>,
+    /// A change was cut off: the kernel may have rules that no file tells of.
+    pub interrupted: bool,
+}
+
 /// The folder of bindings.
 #[derive(Debug)]
 pub struct Bindings {
@@ -92,8 +103,9 @@ impl Bindings {
     ///
     /// # Errors
     /// 38 when the folder itself can not be made or read.
-    pub fn load(&self) -> Result<(Vec<Record>, Vec<Damaged>)> {
+    pub fn load(&self) -> Result<Loaded> {
         self.folder.make()?;
+        let interrupted = self.folder.remove_drafts()?;
         let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for file in self.folder.files()? {
             match read_one(&file) {
@@ -107,7 +119,11 @@ impl Bindings {
                 },
             }
         }
-        Ok((records, damaged))
+        Ok(Loaded {
+            records,
+            damaged,
+            interrupted,
+        })
     }
 }
 
@@ -166,11 +182,16 @@ mod tests {
     fn a_binding_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let store = Bindings::new(folder.path());
-        assert!(store.load().unwrap().0.is_empty());
+        assert!(store.load().unwrap().records.is_empty());
         drop(store.stage(&record("tap0")).unwrap());
         store.stage(&record("tap1")).unwrap().commit().unwrap();
-        let (records, damaged) = store.load().unwrap();
-        assert_eq!((records, damaged.len()), (vec![record("tap1")], 0));
+        let loaded = store.load().unwrap();
+        assert_eq!((loaded.records, loaded.damaged.len()), (vec![record("tap1")], 0));
+        assert!(!loaded.interrupted);
+        // As after a crash in the midst of a change.
+        fs::write(store.file("tap2").with_added_extension("new"), "<half").unwrap();
+        assert!(store.load().unwrap().interrupted);
+        assert!(!store.load().unwrap().interrupted);
         store.remove("tap1").unwrap();
         store.remove("tap1").unwrap();
         assert_eq!(fs::read_dir(folder.path().join("bindings")).unwrap().count(), 0);
@@ -187,7 +208,7 @@ mod tests {
         fs::write(store.file("maker"), good.replace("'guest'", "'ghost'")).unwrap();
         fs::write(store.file("address"), good.replace("10.0.0.1", "10.0.0.1.1")).unwrap();
         fs::write(store.file("no port, too long"), &good).unwrap();
-        let (records, damaged) = store.load().unwrap();
+        let Loaded { records, damaged, .. } = store.load().unwrap();
         assert_eq!(records, [record("tap0")]);
         let ports: Vec<&str> = damaged.iter().map(|damaged| damaged.port.as_str()).collect();
         assert_eq!(ports, ["address", "half", "maker", "other"]);

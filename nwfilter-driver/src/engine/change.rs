@@ -6,6 +6,7 @@ use super::state::{Plan, State};
 use super::{Engine, Force, unbound};
 use crate::binding::store::Record;
 use crate::binding::{BindingDef, Maker};
+use crate::compile::Compiled;
 use crate::filters::Filters;
 use crate::folder::Staged;
 use crate::kernel::Failure;
@@ -22,6 +23,9 @@ enum Paper<'a> {
     RemoveBinding(&'a str),
     None,
 }
+
+/// Programs that were compiled for a change, each with the first port that it is for.
+type Fresh = Vec<(String, Arc<Compiled>)>;
 
 /// Something that is to be in force.
 struct Next<'a> {
@@ -126,13 +130,21 @@ impl Engine {
         plan.remove(&port);
         let failed = |error: Error| error.within(format!("cannot bind filter '{filter}' to port '{port}'"));
         plan.place(record, generation, old).map_err(failed)?;
-        tell(&plan);
+        let fresh = plan.fresh().to_vec();
         let next = Next {
             state: plan.finish(),
             paper: Paper::Put(staged),
             filters: None,
         };
-        self.carry_out(force, next).map_err(failed)
+        self.carry_out(force, next).map_err(failed)?;
+        self.tell(force, fresh);
+        if !force.backend(&self.opener)?.has_device(&port) {
+            tracing::info!(
+                port,
+                "there is no such device yet, it is filtered from the moment it is there"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -145,13 +157,15 @@ impl Engine {
     /// changed then.
     pub fn define(&self, filters: Filters, changed: &BTreeSet<String>, staged: Option<Staged>) -> Result<()> {
         let mut force = self.force.lock();
-        let state = self.rebuilt(&force, &filters, |bound| !bound.uses.is_disjoint(changed))?;
+        let (state, fresh) = self.rebuilt(&force, &filters, |bound| !bound.uses.is_disjoint(changed))?;
         let next = Next {
             state,
             paper: staged.map_or(Paper::None, Paper::Put),
             filters: Some(Arc::new(filters)),
         };
-        self.carry_out(&mut force, next)
+        self.carry_out(&mut force, next)?;
+        self.tell(&mut force, fresh);
+        Ok(())
     }
 
     /// Puts a table of filters into force that was read anew; every port is rebuilt.
@@ -160,7 +174,7 @@ impl Engine {
     /// As [`Engine::define`].
     pub fn reload(&self, filters: Filters) -> Result<()> {
         let mut force = self.force.lock();
-        let state = self.rebuilt(&force, &filters, |_| true)?;
+        let (state, fresh) = self.rebuilt(&force, &filters, |_| true)?;
         // What somebody else did to our tables is undone too.
         force.doubt = true;
         let next = Next {
@@ -168,7 +182,9 @@ impl Engine {
             paper: Paper::None,
             filters: Some(Arc::new(filters)),
         };
-        self.carry_out(&mut force, next)
+        self.carry_out(&mut force, next)?;
+        self.tell(&mut force, fresh);
+        Ok(())
     }
 
     /// Takes a filter away that no port uses.
@@ -201,7 +217,7 @@ impl Engine {
         Ok(def.name)
     }
 
-    fn rebuilt(&self, force: &Force, filters: &Filters, affected: impl Fn(&Bound) -> bool) -> Result<State> {
+    fn rebuilt(&self, force: &Force, filters: &Filters, affected: impl Fn(&Bound) -> bool) -> Result<(State, Fresh)> {
         let mut plan = Plan::new(&force.state, filters, &self.internal);
         for bound in force.state.ports.values().filter(|bound| affected(bound)) {
             // It waits to be replaced.
@@ -222,13 +238,28 @@ impl Engine {
                 }
             }
         }
-        tell(&plan);
-        Ok(plan.finish())
+        let fresh = plan.fresh().to_vec();
+        Ok((plan.finish(), fresh))
     }
 }
 
 /// Effects.
 impl Engine {
+    /// What rules that came into force do other than they say.
+    pub(super) fn tell(&self, force: &mut Force, fresh: Fresh) {
+        for (port, compiled) in fresh {
+            for warning in &compiled.warnings {
+                tracing::warn!(port, %warning, "a rule does other than it says");
+            }
+            let notes = force
+                .backend(&self.opener)
+                .map(|backend| backend.notes(&compiled.program));
+            for note in notes.unwrap_or_default() {
+                tracing::warn!(port, note, "a rule does other than it says on this machine");
+            }
+        }
+    }
+
     fn carry_out(&self, force: &mut Force, next: Next<'_>) -> Result<()> {
         let Next { state, paper, filters } = next;
         self.bring(force, &state)?;
@@ -356,10 +387,4 @@ impl Engine {
 /// device.
 fn replaceable(bound: &Bound, maker: Maker) -> bool {
     bound.closed().is_some() || (maker == Maker::Guest && bound.record.maker == Maker::Guest)
-}
-
-fn tell(plan: &Plan<'_>) {
-    for (port, warning) in plan.warnings() {
-        tracing::warn!(port, %warning, "filter");
-    }
 }

@@ -21,6 +21,7 @@ pub mod state;
 pub(crate) mod repair;
 
 mod change;
+mod claim;
 mod name;
 mod start;
 

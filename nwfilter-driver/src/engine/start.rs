@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::state::{Plan, State};
-use crate::binding::store::Record;
+use crate::binding::store::{Loaded, Record};
 use crate::binding::{BindingDef, Maker, Owner};
 use crate::def::address::Mac;
 use crate::def::vars::Parameters;
@@ -21,7 +21,11 @@ impl Engine {
     /// 38 when the folder of bindings can not be read.
     pub fn start(&self, filters: Filters) -> Result<()> {
         let mut force = self.force.lock();
-        let (records, damaged) = self.bindings.load()?;
+        let Loaded {
+            records,
+            damaged,
+            interrupted,
+        } = self.bindings.load()?;
         let bindings = records.len() + damaged.len();
         let backend = force.backend(&self.opener);
         let names = backend.as_ref().map_err(ToString::to_string);
@@ -34,7 +38,7 @@ impl Engine {
             }
             BTreeMap::new()
         });
-        if bindings == 0 {
+        if bindings == 0 && !interrupted {
             if !names.is_empty() {
                 // Perhaps another host's. What is left over closes ports, it opens none.
                 tracing::warn!(
@@ -69,6 +73,7 @@ impl Engine {
             let generation = force.next_generation();
             plan.close(unreadable(port), generation, old, error)?;
         }
+        let fresh = plan.fresh().to_vec();
         let state = plan.finish();
         let ports = state.ports.len();
         if let Ok(backend) = backend {
@@ -94,6 +99,7 @@ impl Engine {
             }
         }
         self.publish(&mut force, state, Some(Arc::new(filters)));
+        self.tell(&mut force, fresh);
         Ok(())
     }
 }

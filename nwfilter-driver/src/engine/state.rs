@@ -44,6 +44,8 @@ pub struct Plan<'a> {
     known: HashMap<Source, Vec<Arc<Compiled>>>,
     next: State,
     placed: Vec<Placed>,
+    /// What was compiled on the way, each with the first port that it is for.
+    fresh: Vec<(String, Arc<Compiled>)>,
 }
 
 impl<'a> Plan<'a> {
@@ -57,6 +59,7 @@ impl<'a> Plan<'a> {
             known: HashMap::new(),
             next: state.clone(),
             placed: Vec::new(),
+            fresh: Vec::new(),
         }
     }
 
@@ -73,7 +76,7 @@ impl<'a> Plan<'a> {
     /// Why its filter can not be bound to it.
     pub fn place(&mut self, record: Record, generation: u64, old: Option<ProgramName>) -> Result<()> {
         let need = self.needs.of(&record, generation)?;
-        let (compiled, slots) = self.rules(&need)?;
+        let (compiled, slots) = self.rules(&record.def.port, &need)?;
         let stage = match need.source {
             Source::Filter(_) => Stage::Filtered,
             Source::Internal(_) => Stage::Learning,
@@ -108,7 +111,7 @@ impl<'a> Plan<'a> {
             values: Parameters::new(),
             lesson: None,
         };
-        let (compiled, slots) = self.rules(&need)?;
+        let (compiled, slots) = self.rules(&record.def.port, &need)?;
         let uses = self.needs.uses(&record.def.filter);
         self.put(Placed {
             bound: Bound {
@@ -134,7 +137,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Rules that somebody else has already, or new ones.
-    fn rules(&mut self, need: &Need) -> Result<(Arc<Compiled>, Vec<BTreeSet<Vec<u8>>>)> {
+    fn rules(&mut self, port: &str, need: &Need) -> Result<(Arc<Compiled>, Vec<BTreeSet<Vec<u8>>>)> {
         let known = self.known.entry(need.source.clone()).or_default();
         if let Some(fitting) = known.iter().find(|compiled| compiled.fits(&need.values)) {
             return Ok((Arc::clone(fitting), fitting.fill(&need.values)?));
@@ -146,6 +149,7 @@ impl<'a> Plan<'a> {
         let slots = compiled.fill(&need.values)?;
         let compiled = Arc::new(compiled);
         known.push(Arc::clone(&compiled));
+        self.fresh.push((port.to_owned(), Arc::clone(&compiled)));
         Ok((compiled, slots))
     }
 
@@ -198,20 +202,9 @@ impl<'a> Plan<'a> {
         self.next
     }
 
-    /// The warnings of what was compiled for the ports that were put in, each once, with the first port that has it.
-    pub fn warnings(&self) -> impl Iterator<Item = (&str, &crate::compile::Warning)> {
-        let mut seen = std::collections::HashSet::new();
-        let fresh = self
-            .placed
-            .iter()
-            .filter(move |placed| seen.insert(Arc::as_ptr(&placed.bound.compiled)));
-        fresh.flat_map(|placed| {
-            placed
-                .bound
-                .compiled
-                .warnings
-                .iter()
-                .map(|warning| (placed.bound.port(), warning))
-        })
+    /// What was compiled on the way, each with the first port that it is for.
+    #[must_use]
+    pub fn fresh(&self) -> &[(String, Arc<Compiled>)] {
+        &self.fresh
     }
 }

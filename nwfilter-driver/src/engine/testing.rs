@@ -2,7 +2,7 @@
 
 use super::{Backend, Learner, Lesson, Opener};
 use crate::kernel::{Failure, Outcome};
-use crate::ruleset::{Desired, ProgramName};
+use crate::ruleset::{Desired, Program, ProgramName};
 use driver_api::error::{Code, Error, Origin, Result};
 use parking_lot::Mutex;
 use std::cell::RefCell;
@@ -94,6 +94,14 @@ impl Backend for Recorder {
         Ok(ports
             .map(|(port, rules)| (port.clone(), rules.program.clone()))
             .collect())
+    }
+
+    fn notes(&self, _program: &Program) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn has_device(&self, _port: &str) -> bool {
+        true
     }
 }
 

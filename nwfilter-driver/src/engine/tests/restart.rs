@@ -80,3 +80,16 @@ fn rules_that_can_not_be_made_stop_nobody() {
     world.create("tap1", "f", &[]).unwrap();
     assert_eq!(world.kernel.now().ports.len(), 2);
 }
+
+#[test]
+fn rules_without_a_binding_go_if_they_are_of_a_change_that_was_cut_off() {
+    let mut world = World::new().with("f", OWN_MAC);
+    world.create("tap0", "f", &[]).unwrap();
+    fs::remove_file(world.file("tap0")).unwrap();
+    // They may be another host's.
+    world.restarted();
+    assert_eq!((world.engine.ports().len(), world.kernel.now().ports.len()), (0, 1));
+    fs::write(world.file("tap0").with_added_extension("new"), "<filter").unwrap();
+    world.restarted();
+    assert!(world.kernel.now().ports.is_empty());
+}
