@@ -3,6 +3,7 @@
 use super::failure::{self, Outcome};
 use super::lower::{self, Place};
 use super::names::{self, FRAMES};
+use super::predicate::Asks;
 use super::{Kernel, readback};
 use crate::nft::Count;
 use crate::ruleset::{ChainName, Desired, Origin, Program, Verdict};
@@ -48,11 +49,12 @@ impl Kernel {
         let alike = desired.ports.iter().filter(|(_, other)| other.program == rules.program);
         Ok(Some(PortCount {
             ports: alike.map(|(port, _)| port.clone()).collect(),
-            rules: self.counted(&rules.program, program)?,
+            rules: self.counted(desired, &rules.program, program)?,
         }))
     }
 
-    fn counted(&self, name: &str, program: &Program) -> Outcome<Vec<RuleCount>> {
+    fn counted(&self, desired: &Desired, name: &str, program: &Program) -> Outcome<Vec<RuleCount>> {
+        let asks = Asks::of(desired);
         let mut socket = self.reader();
         let mut counts = Vec::new();
         for (chain, rules) in &program.chains {
@@ -63,6 +65,7 @@ impl Kernel {
                 program: name,
                 hook: chain.hook,
                 plan: self.plan(),
+                asks: &asks,
             };
             for (index, rule) in rules.iter().enumerate() {
                 let mut count = Count::default();

@@ -1,9 +1,11 @@
 //! The frame that programs hang in: base chains, the maps that lead ports to programs, and the handling of marks.
 
 use super::StatePlan;
+use super::failure::Outcome;
 use super::lower::{self, IPV4, IPV6, bits_of_first, ether_type, ether_type_is, mark_has, set_mark};
 use super::names::{self, DEVICE, Map, mark};
 use super::object::{ChainObject, Plan, RuleObject, SetObject, TableObjects};
+use super::predicate::{Asks, IpSets};
 use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct};
 use crate::nft::{BaseChain, Family, Rule, Set};
 use crate::ruleset::{self, Condition, Desired, Hook, Program};
@@ -22,6 +24,7 @@ const PORT_UNREACHABLE_6: u8 = 4;
 pub(super) struct Needs {
     pub(super) state: Versions,
     pub(super) reject: Versions,
+    pub(super) asks: Versions,
 }
 
 /// For which versions of IP.
@@ -67,22 +70,38 @@ impl Needs {
     }
 
     const fn mark(self) -> bool {
-        self.state.any() || self.reject.any()
+        self.state.any() || self.reject.any() || self.asks.any()
     }
 }
 
 /// All tables, without any port and program.
-pub(super) fn tables(needs: Needs) -> BTreeMap<Family, TableObjects> {
+///
+/// # Errors
+/// A predicate can not be asked.
+pub(super) fn tables(
+    mut needs: Needs,
+    asks: &Asks,
+    plan: Plan,
+    sets: &IpSets,
+) -> Outcome<BTreeMap<Family, TableObjects>> {
+    needs.asks = Versions {
+        v4: asks.any(false),
+        v6: asks.any(true),
+    };
     let mut tables = BTreeMap::from([(names::FRAMES, frames(needs))]);
-    if needs.state.v4 || needs.reject.v4 {
-        let table = packets(needs.state.v4, needs.reject.v4, PORT_UNREACHABLE);
-        tables.insert(Family::Ip, table);
+    let versions = [
+        (Family::Ip, false, needs.state.v4, needs.reject.v4, PORT_UNREACHABLE),
+        (Family::Ip6, true, needs.state.v6, needs.reject.v6, PORT_UNREACHABLE_6),
+    ];
+    for (family, v6, state, reject, unreachable) in versions {
+        let (answers, counting) = asks.rules(v6, plan, sets)?;
+        if state || reject || !answers.is_empty() {
+            let mut table = packets(state, answers, reject.then_some(unreachable));
+            table.sets = counting.into_iter().map(|set| (set.set.name.clone(), set)).collect();
+            tables.insert(family, table);
+        }
     }
-    if needs.state.v6 || needs.reject.v6 {
-        let table = packets(needs.state.v6, needs.reject.v6, PORT_UNREACHABLE_6);
-        tables.insert(Family::Ip6, table);
-    }
-    tables
+    Ok(tables)
 }
 
 fn rule(parts: impl IntoIterator<Item = Vec<Expression>>) -> RuleObject {
@@ -176,18 +195,19 @@ fn map_object(map: Map) -> SetObject {
             key_type: lower::DEVICE_TYPE,
             key_len: u32::try_from(DEVICE).unwrap_or(u32::MAX),
             map: true,
-            evaluated: false,
+            evaluated: None,
         },
         elements: BTreeMap::new(),
     }
 }
 
-/// The table of an IP family: what connection tracking knows goes into the mark, what the mark refuses is refused.
-fn packets(state: bool, reject: bool, unreachable: u8) -> TableObjects {
+/// The table of an IP family: what connection tracking knows goes into the mark, and so do the answers to predicates;
+/// what the mark refuses is refused.
+fn packets(state: bool, mut answers: Vec<RuleObject>, unreachable: Option<u8>) -> TableObjects {
     let mut chains = BTreeMap::new();
+    let mut rules = Vec::new();
     if state {
         let add = |bits: u32| set_mark(!bits, bits);
-        let mut rules = vec![rule([mark_has(mark::SEEN, false), verdict(Verdict::Accept)])];
         for bit in [1, 2, 4, 8] {
             let mut steps = vec![Expression::Connection {
                 key: ct::STATE,
@@ -208,16 +228,16 @@ fn packets(state: bool, reject: bool, unreachable: u8) -> TableObjects {
             },
         ];
         rules.push(rule([reply, add(mark::REPLY)]));
+    }
+    rules.append(&mut answers);
+    if !rules.is_empty() {
+        // Nothing to do for packets that came by no bridge.
+        rules.insert(0, rule([mark_has(mark::SEEN, false), verdict(Verdict::Accept)]));
         // Behind connection tracking, before anything else that looks at packets.
         chains.insert("prerouting".to_owned(), chain(PREROUTING, -140, rules));
     }
-    if reject {
-        let tell = || {
-            rule([
-                mark_has(mark::REJECT, true),
-                vec![Expression::Reject { code: unreachable }],
-            ])
-        };
+    if let Some(code) = unreachable {
+        let tell = || rule([mark_has(mark::REJECT, true), vec![Expression::Reject { code }]]);
         chains.insert("forward".to_owned(), chain(FORWARD, -10, vec![tell()]));
         chains.insert("input".to_owned(), chain(INPUT, -10, vec![tell()]));
     }

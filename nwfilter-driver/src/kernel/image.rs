@@ -5,6 +5,7 @@ use super::frame::{self, Needs};
 use super::lower::{self, Place};
 use super::names::{self, Map};
 use super::object::{ChainObject, Plan, SetObject, TableObjects};
+use super::predicate::{self, Asks, IpSets};
 use crate::nft::{Family, Verdict};
 use crate::ruleset::{ChainName, Desired, Hook, PortRules, Program};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,9 +32,14 @@ impl<'a> Part<'a> {
         let mut part = Self::default();
         // Programs whose ports have other elements although nothing about the ports themselves changed.
         let mut reshaped = BTreeSet::new();
+        let moved = Asks::of(from) != Asks::of(to);
         for name in from.programs.keys().chain(to.programs.keys()) {
             let (old, new) = (from.programs.get(name), to.programs.get(name));
             if same(old, new) {
+                // Its answers may come by other bits of the mark.
+                if moved && new.is_some_and(|program| has_predicates(program)) {
+                    part.programs.insert(name);
+                }
                 continue;
             }
             part.programs.insert(name);
@@ -66,6 +72,11 @@ fn same(old: Option<&Arc<Program>>, new: Option<&Arc<Program>>) -> bool {
     }
 }
 
+fn has_predicates(program: &Program) -> bool {
+    let mut rules = program.chains.values().flatten();
+    rules.any(|rule| predicate::predicates(rule).next().is_some())
+}
+
 /// The hooks that have something to ask.
 fn hooks(program: &Program) -> [bool; 4] {
     Hook::ALL.map(|hook| program.chains.contains_key(&ChainName::first(hook)))
@@ -73,12 +84,13 @@ fn hooks(program: &Program) -> [bool; 4] {
 
 impl Image {
     /// The objects of a rule set; with a `part`, only of that and what surrounds it.
-    pub(super) fn of(desired: &Desired, part: Option<&Part<'_>>, plan: Plan) -> Outcome<Self> {
-        let mut tables = frame::tables(Needs::of(desired, plan));
+    pub(super) fn of(desired: &Desired, part: Option<&Part<'_>>, plan: Plan, sets: &IpSets) -> Outcome<Self> {
+        let asks = Asks::of(desired);
+        let mut tables = frame::tables(Needs::of(desired, plan), &asks, plan, sets)?;
         let frames = tables.entry(names::FRAMES).or_default();
         for (name, program) in &desired.programs {
             if part.is_none_or(|part| part.programs.contains(name.as_str())) {
-                add_chains(frames, name, program, plan)?;
+                add_chains(frames, name, program, plan, &asks)?;
             }
         }
         let ports = desired.ports.iter();
@@ -101,12 +113,13 @@ impl Image {
     }
 }
 
-fn add_chains(frames: &mut TableObjects, name: &str, program: &Program, plan: Plan) -> Outcome<()> {
+fn add_chains(frames: &mut TableObjects, name: &str, program: &Program, plan: Plan, asks: &Asks) -> Outcome<()> {
     for (chain, rules) in &program.chains {
         let place = Place {
             program: name,
             hook: chain.hook,
             plan,
+            asks,
         };
         let mut object = ChainObject::default();
         for rule in rules {

@@ -4,6 +4,7 @@ use super::StatePlan;
 use super::failure::{Failure, Outcome};
 use super::names::{self, DEVICE, mark};
 use super::object::{Plan, RuleObject};
+use super::predicate::Asks;
 use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct, exthdr, meta, payload};
 use crate::nft::{Rule, Set};
 use crate::ruleset::{self, Base, ChainName, Condition, Hook, Load, Origin, SlotKey, SlotShape, States, Test};
@@ -23,6 +24,7 @@ pub(super) struct Place<'a> {
     pub(super) program: &'a str,
     pub(super) hook: Hook,
     pub(super) plan: Plan,
+    pub(super) asks: &'a Asks,
 }
 
 /// The Ethernet type that a rule asks for, if it asks for one.
@@ -38,17 +40,23 @@ pub(super) fn ether_type(conditions: &[Condition]) -> Option<[u8; 2]> {
     })
 }
 
-/// The rules that do what one rule of a program says: one, but for some rejects.
-pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleObject>> {
-    let mut conditions = Vec::new();
+/// What goes on only if all conditions of a rule hold.
+pub(super) fn conditions(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<Expression>> {
+    let mut steps = Vec::new();
     let mut sure = false;
     for condition in &rule.conditions {
         if !sure && reads_transport(condition) {
-            conditions.push(TRANSPORT_IS_THERE);
+            steps.push(TRANSPORT_IS_THERE);
             sure = true;
         }
-        place.condition(condition, rule.origin, &mut conditions)?;
+        place.condition(condition, rule, &mut steps)?;
     }
+    Ok(steps)
+}
+
+/// The rules that do what one rule of a program says: one, but for some rejects.
+pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleObject>> {
+    let conditions = conditions(place, rule)?;
     let done = |steps: Vec<Expression>, mut end: Vec<Expression>| {
         let mut expressions = steps;
         if rule.origin.is_some() {
@@ -245,7 +253,7 @@ fn masked(mask: Option<&Vec<u8>>, register: Register) -> Option<Expression> {
 }
 
 impl Place<'_> {
-    fn condition(&self, condition: &Condition, origin: Option<Origin>, steps: &mut Vec<Expression>) -> Outcome<()> {
+    fn condition(&self, condition: &Condition, rule: &ruleset::Rule, steps: &mut Vec<Expression>) -> Outcome<()> {
         let first = Register::FIRST;
         let equality = |negated| {
             if negated {
@@ -277,12 +285,12 @@ impl Place<'_> {
                     },
                 });
             }
-            Condition::Slot { slot, keys, negated } => self.slot(*slot, keys, *negated, origin, steps)?,
+            Condition::Slot { slot, keys, negated } => self.slot(*slot, keys, *negated, rule.origin, steps)?,
             Condition::Same { left, right, negated } => {
                 if !self.plan.compare_fields {
                     let message = "this kernel can not compare two fields of a frame with one another, \
                                    which 'gratuitous' needs; kernels from 6.13 can";
-                    return Err(Failure::unsupported(message, origin));
+                    return Err(Failure::unsupported(message, rule.origin));
                 }
                 let second = Register(4);
                 steps.push(read(*left, first));
@@ -344,9 +352,9 @@ impl Place<'_> {
                     with: vec![u8::from(!negated)],
                 });
             }
-            Condition::Predicate { .. } => {
-                let message = "limits on connections and IP sets are not possible on this kernel";
-                return Err(Failure::unsupported(message, origin));
+            Condition::Predicate { predicate, negated } => {
+                let bit = self.asks.bit(self.hook, rule, predicate)?;
+                steps.extend(mark_has(bit, !negated));
             }
         }
         Ok(())
@@ -415,7 +423,7 @@ pub(super) fn slot_set(name: String, shape: &SlotShape) -> Set {
         key_type,
         key_len: u32::try_from(key_len).unwrap_or(u32::MAX),
         map: false,
-        evaluated: false,
+        evaluated: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! object     what the tables should hold, as values that can be compared
 //! lower      rules of a program to rules of nf_tables
 //! frame      the base chains and the maps that lead ports to programs
+//! predicate  questions that only the IP tables can ask
 //! image      all objects of a rule set, or of a part of it
 //! change     two images to one transaction
 //! readback   what the kernel holds
@@ -29,12 +30,14 @@ mod image;
 mod lower;
 mod names;
 mod object;
+mod predicate;
 mod probe;
 mod readback;
 
 pub use deviation::Deviation;
 pub use failure::{Failure, Outcome};
 
+use crate::nft::ip_set;
 use crate::nft::socket::group;
 use crate::nft::{Batch, Socket, Verdict};
 use crate::ruleset::{Desired, ProgramName};
@@ -42,6 +45,7 @@ use driver_api::error::{Code, Error, Origin, Result};
 use image::Image;
 use names::Map;
 use object::{Plan, What};
+use predicate::IpSets;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -141,11 +145,12 @@ impl Kernel {
 
     fn apply_altered(&self, from: &Desired, to: &Desired, alter: impl FnOnce(&mut Batch<What>)) -> Outcome<()> {
         let part = image::Part::between(from, to);
-        let old = Image::of(from, Some(&part), self.plan())?;
-        let new = Image::of(to, Some(&part), self.plan())?;
+        let mut socket = self.socket();
+        let sets = ip_sets(&mut socket, &[from, to])?;
+        let old = Image::of(from, Some(&part), self.plan(), &sets)?;
+        let new = Image::of(to, Some(&part), self.plan(), &sets)?;
         let (mut batch, check) = change::batch(&old, &new);
         alter(&mut batch);
-        let mut socket = self.socket();
         if let Err(failed) = socket.commit(batch) {
             // A refusal has its reason in the rules only if the kernel held what it was thought to.
             return Err(match self.deviations(&mut socket, from)?.first() {
@@ -168,9 +173,10 @@ impl Kernel {
     /// The kernel refused something, or this kernel can not do what a rule asks; what was in force still is.
     /// [`Failure::Stale`] if it reads back as something else.
     pub fn install(&self, to: &Desired) -> Outcome<()> {
-        let new = Image::of(to, None, self.plan())?;
-        let batch = change::replacement(&new);
         let mut socket = self.socket();
+        let sets = ip_sets(&mut socket, &[to])?;
+        let new = Image::of(to, None, self.plan(), &sets)?;
+        let batch = change::replacement(&new);
         socket.commit(batch).map_err(failure::failed)?;
         match self.deviations(&mut socket, to)?.first() {
             Some(deviation) => Err(failure::stale(&deviation.to_string())),
@@ -187,7 +193,8 @@ impl Kernel {
     }
 
     fn deviations(&self, socket: &mut Socket, desired: &Desired) -> Outcome<Vec<Deviation>> {
-        let wanted = Image::of(desired, None, self.plan())?;
+        let sets = ip_sets(socket, &[desired])?;
+        let wanted = Image::of(desired, None, self.plan(), &sets)?;
         let found = readback::image(socket).map_err(failure::unread)?;
         Ok(deviation::between(&wanted, &found))
     }
@@ -233,6 +240,19 @@ impl Kernel {
             compare_fields: self.facts.compare_fields,
         }
     }
+}
+
+/// The numbers of the IP sets that rules ask; a set that is not there has none.
+fn ip_sets(socket: &mut Socket, rule_sets: &[&Desired]) -> Outcome<IpSets> {
+    let mut sets = IpSets::default();
+    for name in IpSets::names(rule_sets) {
+        if !sets.0.contains_key(name)
+            && let Some(index) = ip_set::index(socket, name).map_err(failure::unread)?
+        {
+            sets.0.insert(name.to_owned(), index);
+        }
+    }
+    Ok(sets)
 }
 
 #[cfg(test)]

@@ -86,6 +86,11 @@ pub(super) mod mark {
     /// The packet came in by a bridge.
     pub(in super::super) const SEEN: u32 = 1 << 22;
 
+    /// The first of the bits for the answers to predicates.
+    pub(in super::super) const FIRST_FLAG: u32 = 23;
+    /// How many there are.
+    pub(in super::super) const FLAGS: usize = 9;
+
     /// The bits of these states.
     pub(in super::super) const fn states(states: States) -> u32 {
         (states as u32 & 0xf) << STATE

@@ -45,7 +45,11 @@ fn table(socket: &mut Socket, family: Family) -> io::Result<Option<TableObjects>
     }
     for set in socket.list(Some(family), kind::GETSET, named, Set::decode)? {
         if set.table == TABLE {
-            let elements = elements(socket, family, &set.name)?;
+            // What rules add themselves is no part of what they mean.
+            let elements = match set.evaluated {
+                Some(_) => Vec::new(),
+                None => elements(socket, family, &set.name)?,
+            };
             let elements = elements.into_iter().map(|element| (element.key, element.verdict));
             let object = SetObject {
                 elements: elements.collect(),

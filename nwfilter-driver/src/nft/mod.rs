@@ -6,6 +6,7 @@
 //! object      tables, chains, rules, sets and elements
 //! batch       objects in the order of one transaction
 //! socket      the way into the kernel and back
+//! ip_set      numbers of IP sets
 //! sys         socket options
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 pub mod batch;
 pub mod expression;
+pub mod ip_set;
 pub mod object;
 pub mod socket;
 pub mod wire;
@@ -24,3 +26,6 @@ pub use batch::{Batch, Refusal};
 pub use expression::{Comparison, Expression, Register, Verdict};
 pub use object::{BaseChain, Chain, Count, Element, Family, Rule, Set, Table};
 pub use socket::Socket;
+
+#[cfg(test)]
+mod tests;

@@ -268,15 +268,15 @@ pub struct Set {
     pub key_len: u32,
     /// Elements have verdicts.
     pub map: bool,
-    /// Rules may add elements.
-    pub evaluated: bool,
+    /// Rules add elements themselves, at most so many.
+    pub evaluated: Option<u32>,
 }
 
 impl Set {
     /// Writes what makes it; `id` tells it from others of the same batch.
     pub fn encode(&self, id: u32, w: &mut Writer) {
         let map = if self.map { FLAG_MAP } else { 0 };
-        let evaluated = if self.evaluated { FLAG_EVALUATED } else { 0 };
+        let evaluated = if self.evaluated.is_some() { FLAG_EVALUATED } else { 0 };
         w.text(1, &self.table);
         w.text(2, &self.name);
         w.number(3, map | evaluated);
@@ -284,6 +284,9 @@ impl Set {
         w.number(5, self.key_len);
         if self.map {
             w.number(6, DATA_TYPE_VERDICT);
+        }
+        if let Some(size) = self.evaluated {
+            w.nest(9, |w| w.number(1, size));
         }
         w.number(10, id);
         if self.map {
@@ -299,13 +302,14 @@ impl Set {
     pub fn decode(message: Message<'_>) -> Option<Self> {
         let attributes = message.attributes();
         let flags = attributes.number(3).unwrap_or(0);
+        let size = attributes.inside(9).and_then(|shape| shape.number(1));
         Some(Self {
             table: attributes.text(1)?,
             name: attributes.text(2)?,
             key_type: attributes.number(4)?,
             key_len: attributes.number(5)?,
             map: flags & FLAG_MAP != 0,
-            evaluated: flags & FLAG_EVALUATED != 0,
+            evaluated: (flags & FLAG_EVALUATED != 0).then(|| size.unwrap_or(0)),
         })
     }
 }

@@ -127,6 +127,8 @@ impl Socket {
             let len = match self.receive(RecvFlags::DONTWAIT) {
                 Ok(len) => len,
                 Err(Errno::AGAIN) if done => return Ok(()),
+                // There were more refusals than fit; the first, which is the cause, was kept.
+                Err(Errno::NOBUFS) => continue,
                 Err(errno) => return Err(Failed::Io(errno.into())),
             };
             for message in Messages(self.buffer.get(..len).unwrap_or_default()) {
@@ -158,7 +160,7 @@ impl Socket {
         mut read: impl FnMut(Message<'_>) -> Option<T>,
     ) -> io::Result<Vec<T>> {
         for _ in 0..TRIES {
-            self.ask(family, operation, DUMP, &body)?;
+            self.ask(family, (SUBSYSTEM << 8) | operation, DUMP, &body)?;
             let mut found = Vec::new();
             if self.collect(|message| found.extend(read(message)))? {
                 return Ok(found);
@@ -181,22 +183,29 @@ impl Socket {
         mut read: impl FnMut(Message<'_>) -> Option<T>,
     ) -> io::Result<Vec<T>> {
         let mut found = Vec::new();
-        self.ask(family, operation, ACK, &body)?;
+        self.ask(family, (SUBSYSTEM << 8) | operation, ACK, &body)?;
         self.collect(|message| found.extend(read(message)))?;
         Ok(found)
     }
 
-    fn ask(
+    /// The same for a question to another subsystem.
+    pub(super) fn exchange<T>(
         &mut self,
-        family: Option<Family>,
-        operation: u16,
-        flags: u16,
+        kind: u16,
         body: impl Fn(&mut Writer),
-    ) -> io::Result<()> {
+        mut read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        let mut found = Vec::new();
+        self.ask(None, kind, ACK, &body)?;
+        self.collect(|message| found.extend(read(message)))?;
+        Ok(found)
+    }
+
+    fn ask(&mut self, family: Option<Family>, kind: u16, flags: u16, body: impl Fn(&mut Writer)) -> io::Result<()> {
         self.drain();
         self.sequence = self.sequence.wrapping_add(1);
         let header = Header {
-            kind: (SUBSYSTEM << 8) | operation,
+            kind,
             flags: REQUEST | flags,
             sequence: self.sequence,
             port: 0,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::kernel::trace::Happening;
 use crate::nft::sys::tap;
+use crate::ruleset::Predicate;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
@@ -213,4 +214,81 @@ fn who_is_rejected_is_told() {
 /// Whether it says, by ICMP, that a port can not be reached.
 fn is_unreachable(frame: &[u8]) -> bool {
     frame[12..14] == [8, 0] && frame[23] == 1 && frame[34..36] == [3, 3]
+}
+
+fn drops_if(predicate: Predicate) -> Desired {
+    let conditions = vec![
+        ipv4(),
+        Condition::Predicate {
+            predicate,
+            negated: false,
+        },
+    ];
+    program(vec![(Hook::PacketOut, vec![rule(4, conditions, Does::Drop)])])
+}
+
+#[test]
+fn connections_are_counted_by_sender() {
+    in_own_network(|| {
+        let bridge = Bridge::new();
+        let limit = |above| {
+            drops_if(Predicate::Connections {
+                v6: false,
+                protocol: Some(17),
+                above,
+            })
+        };
+        let kernel = installed(&limit(1));
+        assert!(bridge.passes(true, &udp(true, 53)));
+        assert!(bridge.passes(true, &udp(true, 53)));
+        assert!(!bridge.passes(true, &udp(true, 54)), "a second connection");
+        // What was counted is no change of the rules.
+        assert_eq!(kernel.verify(&limit(1)).unwrap(), []);
+        kernel.apply(&limit(1), &limit(2)).unwrap();
+        assert_eq!(kernel.verify(&limit(2)).unwrap(), []);
+        assert!(bridge.passes(true, &udp(true, 54)));
+        kernel.apply(&limit(2), &Desired::default()).unwrap();
+        assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
+    });
+}
+
+#[test]
+fn ip_sets_are_asked() {
+    in_own_network(|| {
+        let member = |source| {
+            drops_if(Predicate::IpSet {
+                v6: false,
+                name: "strangers".to_owned(),
+                sources: vec![source],
+            })
+        };
+        let kernel = Kernel::open(Options::default()).unwrap();
+        kernel.install(&Desired::default()).unwrap();
+        let missing = kernel.apply(&Desired::default(), &member(false));
+        let Err(Failure::Refused { error, rule }) = missing else {
+            panic!("the set is not there");
+        };
+        assert!(error.to_string().contains("no IP set 'strangers'"), "{error}");
+        assert_eq!(rule, Some(origin(4)));
+        let set = |words: &str| {
+            Command::new("ipset")
+                .args(words.split(' '))
+                .status()
+                .is_ok_and(|done| done.success())
+        };
+        if !set("create strangers hash:ip") {
+            return;
+        }
+        assert!(set("add strangers 10.0.0.2"));
+        let bridge = Bridge::new();
+        kernel.apply(&Desired::default(), &member(false)).unwrap();
+        assert_eq!(kernel.verify(&member(false)).unwrap(), []);
+        assert!(!bridge.passes(true, &udp(true, 53)));
+        assert!(set("flush strangers"));
+        assert!(bridge.passes(true, &udp(true, 53)));
+        assert!(set("add strangers 10.0.0.1"));
+        assert!(bridge.passes(true, &udp(true, 53)));
+        kernel.apply(&member(false), &member(true)).unwrap();
+        assert!(!bridge.passes(true, &udp(true, 53)));
+    });
 }
