@@ -107,7 +107,7 @@ pub fn record(key: &Key, address: IpAddr, lease: Lease, now: Now) -> Record {
     Record::Lease {
         key: key.clone(),
         address,
-        until: left.map(|left| now.wall + left),
+        until: left.map(|left| now.wall.saturating_add(left)),
         server: lease.server,
     }
 }

@@ -6,6 +6,7 @@ use super::bpf::Look;
 use super::clock::Now;
 use super::dialogue::{Dialogue, Step};
 use super::frame::{Frame, Tale, Way};
+use super::lease::Leases;
 use super::rate::Bucket;
 use super::record::Key;
 use super::socket::Tap;
@@ -29,6 +30,8 @@ pub(super) struct Port {
     pub(super) bucket: Bucket,
     /// Nothing is looked at until then: there was too much.
     pub(super) paused: Option<Duration>,
+    /// When the agenda has it; only once, whatever a guest does.
+    pub(super) due: Option<Duration>,
     /// What the pupil knows.
     told: BTreeSet<IpAddr>,
     /// What the pupil could not do anything with.
@@ -57,6 +60,7 @@ impl Port {
             tap: None,
             bucket: Bucket::new(),
             paused: None,
+            due: None,
             told: lesson.known.iter().copied().collect(),
             failed: None,
             dialogue: Dialogue::new(lesson.mac, lesson.servers.clone()),
@@ -147,19 +151,27 @@ impl Port {
         self.failed = None;
     }
 
-    /// The pupil could not: when to try again, and whether that is the first time.
-    pub(super) fn refused(&mut self, addresses: BTreeSet<IpAddr>, now: Now) -> (Duration, bool) {
+    /// The pupil could not; says whether that is the first time.
+    pub(super) fn refused(&mut self, addresses: BTreeSet<IpAddr>, now: Now) -> bool {
         let before = self.failed.take().filter(|failed| failed.addresses == addresses);
         let pause = before
             .as_ref()
             .map_or(FIRST_PAUSE, |failed| LONGEST_PAUSE.min(failed.pause * 2));
-        let again = now.up + pause;
         self.failed = Some(Failed {
             addresses,
-            again,
+            again: now.up + pause,
             pause,
         });
-        (again, before.is_none())
+        before.is_none()
+    }
+
+    /// When something is to be done about it without a frame.
+    pub(super) fn next_due(&self, book: &Book, now: Now) -> Option<Duration> {
+        let lease = book.of(&self.key).and_then(Leases::next_end);
+        let again = self.failed.as_ref().map(|failed| failed.again);
+        // What is due already is being told, or there is nothing to tell any more.
+        let again = again.filter(|again| *again > now.up);
+        [lease, again, self.paused].into_iter().flatten().min()
     }
 }
 

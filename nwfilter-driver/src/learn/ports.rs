@@ -37,7 +37,7 @@ pub(super) struct Ports {
     links: Links,
     book: Book,
     file: LeasesFile,
-    /// When to look at which port. That nothing is due then after all does no harm.
+    /// When to look at which port.
     agenda: BTreeSet<(Duration, String)>,
     /// Ports that may have news.
     changed: BTreeSet<String>,
@@ -69,10 +69,10 @@ impl Ports {
         let number = self.next_number;
         self.next_number += 1;
         let port = Port::new(lesson, number);
-        let ends = self.book.of(&port.key).and_then(|leases| leases.next_end());
-        self.agenda.extend(ends.map(|end| (end.max(now.up), name.clone())));
+        self.book.expire(&port.key, now);
         self.numbers.insert(number, name.clone());
         self.ports.insert(name.clone(), port);
+        self.schedule(&name, now);
         if let Err(error) = self.listen(&name) {
             self.stop(&name);
             return Err(error);
@@ -85,6 +85,23 @@ impl Ports {
         if let Some(port) = self.ports.remove(name) {
             self.numbers.remove(&port.number);
             self.changed.remove(name);
+            if let Some(due) = port.due {
+                self.agenda.remove(&(due, name.to_owned()));
+            }
+        }
+    }
+
+    /// Puts the port where it belongs in the agenda.
+    fn schedule(&mut self, name: &str, now: Now) {
+        let Some(port) = self.ports.get_mut(name) else {
+            return;
+        };
+        let next = port.next_due(&self.book, now);
+        if next != port.due {
+            let was = port.due.map(|was| (was, name.to_owned()));
+            port.due = next;
+            was.map(|was| self.agenda.remove(&was));
+            self.agenda.extend(next.map(|next| (next, name.to_owned())));
         }
     }
 
@@ -135,10 +152,14 @@ impl Ports {
 
     /// Reads the frames of a port, as many as it may have looked at.
     pub(super) fn frames(&mut self, number: u64, buffer: &mut Buffer, now: Now) {
-        let Some(name) = self.numbers.get(&number).cloned() else {
-            return;
-        };
-        while let Some(port) = self.ports.get_mut(&name)
+        if let Some(name) = self.numbers.get(&number).cloned() {
+            self.read(&name, buffer, now);
+            self.schedule(&name, now);
+        }
+    }
+
+    fn read(&mut self, name: &str, buffer: &mut Buffer, now: Now) {
+        while let Some(port) = self.ports.get_mut(name)
             && let Some(tap) = &port.tap
         {
             let (way, frame) = match tap.next(buffer) {
@@ -162,15 +183,14 @@ impl Ports {
                 // The kernel drops what comes now: a frame that is not read costs next to nothing.
                 self.poller.remove(tap);
                 port.paused = Some(flood.until);
-                self.agenda.insert((flood.until, name));
                 return;
             }
             let steps = port.hear(way, frame, now);
             for step in steps {
-                self.step(&name, step, now);
+                self.step(name, step, now);
             }
-            self.changed.insert(name.clone());
-            self.listen_again(&name);
+            self.changed.insert(name.to_owned());
+            self.listen_again(name);
         }
     }
 
@@ -202,7 +222,6 @@ impl Ports {
                     return;
                 }
                 tracing::debug!(port = name, %address, %server, seconds, "lease");
-                self.agenda.extend(lease.until.map(|until| (until, name.to_owned())));
                 let record = record(&port.key, address, lease, now);
                 self.file.append(&record, &mut self.book, now);
             }
@@ -229,6 +248,9 @@ impl Ports {
                     tracing::error!(port = name, %error, "the port can not be waited for, nothing is learned");
                 }
             }
+            // It was taken out above.
+            port.due = None;
+            self.schedule(&name, now);
             self.changed.insert(name);
         }
     }
@@ -304,15 +326,14 @@ impl Ports {
                 port.taken(news.addresses);
             }
             Err(error) => {
-                let (again, first) = port.refused(news.addresses.clone(), now);
-                if first {
+                if port.refused(news.addresses.clone(), now) {
                     tracing::error!(port = name, ?addresses, %error, "the port's rules can not be made for what was learned, it stays as it is");
                 } else {
                     tracing::debug!(port = name, ?addresses, %error, "the port's rules can still not be made");
                 }
-                self.agenda.insert((again, name));
             }
         }
+        self.schedule(&name, now);
     }
 }
 

@@ -42,12 +42,6 @@ impl Links {
         netdevice::name_to_index(&self.0, name).ok()
     }
 
-    /// The name of a device; `None` if there is none of this number.
-    #[must_use]
-    pub fn name(&self, index: u32) -> Option<String> {
-        netdevice::index_to_name(&self.0, index).ok()
-    }
-
     /// Takes all events that are there, waiting for none.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
