@@ -1,6 +1,7 @@
 //! The seeds of the fuzz targets, whole and cut short anywhere.
 
 use nwfilter_driver::def::check_round_trip;
+use nwfilter_driver::learn::check::check_frames;
 use nwfilter_driver::simulate::check::check_rules;
 use std::path::Path;
 
@@ -27,4 +28,9 @@ fn every_seed_of_filter_xml_is_harmless() {
 #[test]
 fn every_seed_of_filter_rules_is_harmless() {
     every_seed_of("filter_rules", check_rules);
+}
+
+#[test]
+fn every_seed_of_guest_frames_is_harmless() {
+    every_seed_of("guest_frames", check_frames);
 }

@@ -10,6 +10,7 @@
 //! socket, sys          frames of a port
 //! poller, clock        waiting
 //! port, ports          lessons
+//! check                what fuzzing holds against it
 //! ```
 //!
 //! A packet socket sees what the guest sends before any filter does, and what goes to the guest behind all of them. So a
@@ -18,6 +19,7 @@
 pub mod addresses;
 pub mod book;
 pub mod bpf;
+pub mod check;
 pub mod clock;
 pub mod dhcp;
 pub mod dhcp6;
