@@ -279,7 +279,7 @@ fn too_many_combinations_are_refused_before_they_are_made() {
     let fields = "srcportstart='$A[@1]' srcportend='$A[@2]' dstportstart='$A[@3]' dstportend='$A[@4]'";
     let filters = lab(&format!("<rule action='drop' direction='out'><tcp {fields}/></rule>"));
     let mut given = Parameters::new();
-    given.insert("A".to_owned(), (0..60_000_u32).map(|i| i.to_string()).collect());
+    given.insert("A".to_owned(), (0..500_u32).map(|i| i.to_string()).collect());
     let error = compile(&filters, "lab", &given).unwrap_err();
     assert!(
         error.to_string().contains("is empty") || error.to_string().contains("100000"),
