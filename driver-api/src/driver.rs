@@ -258,7 +258,8 @@ pub trait BindingDriver: FilterDriver {
     /// Binds a filter to a port that no domain of ours owns.
     ///
     /// # Errors
-    /// 27 for a bad document, 55 for a port that is bound, 62 for an unknown filter, 63 when the kernel refuses.
+    /// 1, 27 and their kin for a bad document or a variable without a value, 9 for a port that is bound, 62 for an unknown
+    /// filter, 63 when the kernel refuses; nothing is left of it then.
     fn create_binding(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief>;
 
     /// Removes a binding made by `create_binding`.
