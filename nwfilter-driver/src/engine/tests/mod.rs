@@ -4,6 +4,7 @@ mod faults;
 mod learning;
 mod ports;
 mod restart;
+mod stress;
 
 use super::testing::{Recorder, School, kernel};
 use super::*;
