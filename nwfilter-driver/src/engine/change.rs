@@ -9,7 +9,8 @@ use crate::binding::{BindingDef, Maker};
 use crate::compile::Compiled;
 use crate::filters::Filters;
 use crate::folder::Staged;
-use crate::kernel::Failure;
+use crate::inspect::place::Places;
+use crate::kernel::{Failure, Outcome};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::uuid::Uuid;
 use std::collections::BTreeSet;
@@ -262,7 +263,9 @@ impl Engine {
 
     fn carry_out(&self, force: &mut Force, next: Next<'_>) -> Result<()> {
         let Next { state, paper, filters } = next;
-        self.bring(force, &state)?;
+        let table = filters.clone().unwrap_or_else(|| self.filters());
+        self.bring(force, &state)
+            .map_err(|failure| self.worded(failure, &table))?;
         let begun = match self.begin_lessons(&force.state.ports, &state.ports) {
             Ok(begun) => begun,
             Err(error) => {
@@ -334,13 +337,13 @@ impl Engine {
         }
     }
 
-    fn bring(&self, force: &mut Force, to: &State) -> Result<()> {
+    fn bring(&self, force: &mut Force, to: &State) -> Outcome<()> {
         let Force { state, doubt, .. } = &*force;
         let (was_in_doubt, equal) = (*doubt, state.desired == to.desired);
         if equal && !was_in_doubt {
             return Ok(());
         }
-        let backend = force.backend(&self.opener)?;
+        let backend = force.backend(&self.opener).map_err(refused)?;
         // Stays so if this thread does not come back.
         force.doubt = true;
         let from = &force.state.desired;
@@ -351,9 +354,9 @@ impl Engine {
                     force.doubt = false;
                     return Ok(());
                 }
-                Err(Failure::Refused { error, .. }) => {
+                Err(refused @ Failure::Refused { .. }) => {
                     force.doubt = false;
-                    return Err(error);
+                    return Err(refused);
                 }
                 Err(Failure::Stale(error)) => {
                     tracing::warn!(%error, "somebody else changed the kernel's filter tables, they are made anew");
@@ -363,6 +366,22 @@ impl Engine {
         backend.install(&to.desired)?;
         force.doubt = false;
         Ok(())
+    }
+
+    /// The kernel's no, with the line of the rule that it is about.
+    pub(super) fn worded(&self, failure: Failure, filters: &Filters) -> Error {
+        let Failure::Refused {
+            error,
+            rule: Some(origin),
+        } = failure
+        else {
+            return failure.into_error();
+        };
+        let place = Places::new(vec![filters, &self.internal]).of(origin);
+        error.within(format!(
+            "line {} of filter '{}' ({})",
+            place.line, place.filter, place.uuid
+        ))
     }
 
     /// Undoes [`Engine::bring`]; what it was for failed.
@@ -381,6 +400,10 @@ impl Engine {
             tracing::error!(%error, "a change of rules that failed could not be undone in the kernel: change any filter to repair it");
         }
     }
+}
+
+fn refused(error: Error) -> Failure {
+    Failure::Refused { error, rule: None }
 }
 
 /// What is closed is waiting for this; what a guest has left behind may be taken over by the next one that has the

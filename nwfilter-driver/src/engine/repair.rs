@@ -1,7 +1,13 @@
 //! Undoing what somebody else did to our tables, and how often.
 
-use super::Engine;
+use super::bound::Bound;
+use super::state::{Plan, State};
+use super::{Backend, Engine};
+use crate::filters::Filters;
+use crate::kernel::Failure;
+use crate::ruleset::Origin;
 use driver_api::error::Result;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Engine {
@@ -21,10 +27,53 @@ impl Engine {
             return Ok(found);
         }
         force.doubt = true;
-        backend.install(&force.state.desired)?;
+        let filters = self.filters();
+        let state = self.install(&*backend, &filters, force.state.clone())?;
         force.doubt = false;
+        self.publish(&mut force, state, None);
         Ok(found)
     }
+
+    /// Makes all rules anew. Ports with a rule that this kernel refuses now, though it may have taken it before, are closed:
+    /// they must not keep the others from their rules. What came into force.
+    ///
+    /// # Errors
+    /// The kernel refuses something else; nothing has changed.
+    pub(super) fn install(&self, backend: &dyn Backend, filters: &Filters, mut state: State) -> Result<State> {
+        loop {
+            let failure = match backend.install(&state.desired) {
+                Ok(()) => return Ok(state),
+                Err(failure) => failure,
+            };
+            let culprit = match failure {
+                Failure::Refused { rule, .. } => rule,
+                Failure::Stale(_) => None,
+            };
+            let guilty: Vec<Arc<Bound>> = state
+                .ports
+                .values()
+                .filter(|bound| has(bound, culprit))
+                .cloned()
+                .collect();
+            let error = self.worded(failure, filters);
+            if guilty.is_empty() {
+                return Err(error);
+            }
+            let mut plan = Plan::new(&state, filters, &self.internal);
+            for bound in guilty {
+                let (port, filter) = (bound.port().to_owned(), &bound.record.def.filter);
+                tracing::error!(port, filter, %error, "the port is closed: the kernel refuses its rules; change the filter, or delete the binding");
+                plan.close(bound.record.clone(), bound.generation, None, error.to_string())?;
+            }
+            state = plan.finish();
+        }
+    }
+}
+
+/// Whether a port has this rule.
+fn has(bound: &Bound, rule: Option<Origin>) -> bool {
+    let mut rules = bound.compiled.program.chains.values().flatten();
+    rule.is_some() && bound.closed().is_none() && rules.any(|its| its.origin == rule)
 }
 
 /// When the next repair may be: at once after a quiet time, else ever more seldom, so that two who both think that they

@@ -7,7 +7,6 @@ use crate::binding::{BindingDef, Maker, Owner};
 use crate::def::address::Mac;
 use crate::def::vars::Parameters;
 use crate::filters::Filters;
-use crate::kernel::Failure;
 use driver_api::error::Result;
 use driver_api::types::uuid::Uuid;
 use std::collections::BTreeMap;
@@ -74,23 +73,25 @@ impl Engine {
             plan.close(unreadable(port), generation, old, error)?;
         }
         let fresh = plan.fresh().to_vec();
-        let state = plan.finish();
+        let mut state = plan.finish();
         let ports = state.ports.len();
-        if let Ok(backend) = backend {
-            match backend.deviations(&state.desired) {
+        match backend {
+            Ok(backend) => match backend.deviations(&state.desired) {
                 Ok(found) if found.is_empty() => tracing::info!(ports, "the rules in force are those that should be"),
                 found => {
                     let found = found.unwrap_or_else(|error| vec![error.to_string()]);
                     let first = found.first();
                     tracing::info!(ports, deviations = found.len(), ?first, "rules are made anew");
-                    if let Err(error) = backend.install(&state.desired).map_err(Failure::into_error) {
-                        tracing::error!(%error, "the rules of {ports} ports could not be made: what the last host left is in force");
-                        force.doubt = true;
+                    match self.install(&*backend, &filters, state.clone()) {
+                        Ok(installed) => state = installed,
+                        Err(error) => {
+                            tracing::error!(%error, ports, "no rules could be made: what the last host left is in force");
+                            force.doubt = true;
+                        }
                     }
                 }
-            }
-        } else if ports > 0 {
-            force.doubt = true;
+            },
+            Err(_) => force.doubt = true,
         }
         for (port, bound) in state.ports.iter() {
             let Some(lesson) = &bound.lesson else { continue };

@@ -2,7 +2,7 @@
 
 use super::{Backend, Learner, Lesson, Opener};
 use crate::kernel::{Failure, Outcome};
-use crate::ruleset::{Desired, Program, ProgramName};
+use crate::ruleset::{Desired, Origin as Place, Program, ProgramName};
 use driver_api::error::{Code, Error, Origin, Result};
 use parking_lot::Mutex;
 use std::cell::RefCell;
@@ -23,6 +23,8 @@ pub(crate) struct Inner {
     /// How often each change is refused from now on.
     pub(crate) refuse_apply: u32,
     pub(crate) refuse_install: u32,
+    /// Refuses all that has this rule.
+    pub(crate) refuse_rule: Option<Place>,
     /// Takes one more change and refuses the one after it.
     pub(crate) refuse_later: bool,
 }
@@ -72,6 +74,15 @@ impl Backend for Recorder {
         if inner.refuse_install > 0 {
             inner.refuse_install -= 1;
             return Err(no("all"));
+        }
+        let rules = to
+            .programs
+            .values()
+            .flat_map(|program| program.chains.values().flatten());
+        let rule = inner.refuse_rule;
+        if rule.is_some() && rules.into_iter().any(|its| its.origin == rule) {
+            let error = refused("a rule");
+            return Err(Failure::Refused { error, rule });
         }
         inner.now = to.clone();
         Ok(())

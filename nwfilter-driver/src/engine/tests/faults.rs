@@ -147,3 +147,29 @@ fn a_repair_writes_only_what_somebody_else_changed() {
     assert_eq!(world.engine.repair().unwrap().len(), 1);
     assert_eq!(world.kernel.now(), good);
 }
+
+#[test]
+fn a_rule_that_the_kernel_takes_no_more_closes_its_own_ports_only() {
+    let mut world = World::new().with("f", DROP_IN).with("g", OWN_MAC);
+    world.create("tap0", "f", &[]).unwrap();
+    world.create("tap1", "g", &[]).unwrap();
+    let filter = world.engine.filters().by_name("g").unwrap().def.uuid;
+    world.kernel.inner.lock().refuse_rule = Some(crate::ruleset::Origin { filter, entry: 0 });
+    world.kernel.inner.lock().now = crate::ruleset::Desired::default();
+    world.engine.repair().unwrap();
+    let why = world.bound("tap1").closed().map(str::to_owned);
+    assert!(why.unwrap().contains("line 3 of filter 'g'"));
+    assert_eq!(
+        (world.bound("tap0").closed(), world.kernel.now().ports.len()),
+        (None, 2)
+    );
+    world.kernel.inner.lock().now = crate::ruleset::Desired::default();
+    world.restarted();
+    assert!(world.bound("tap0").closed().is_none() && world.bound("tap1").closed().is_some());
+    // Whoever asks for it now is told the line.
+    world.engine.delete("tap0", None).unwrap();
+    world.engine.delete("tap1", None).unwrap();
+    let error = world.create("tap2", "g", &[]).unwrap_err();
+    assert!(error.to_string().contains("line 3 of filter 'g'"), "{error}");
+    assert_eq!(error.code(), Code::BUILD_FIREWALL);
+}
