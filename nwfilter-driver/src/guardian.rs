@@ -113,7 +113,7 @@ impl Post {
             return Ok(None);
         }
         let mut events = Vec::new();
-        while let Some(event) = self.watch.next()? {
+        while let Some(event) = self.watch.next_event()? {
             events.push(event);
         }
         Ok(Some(events))

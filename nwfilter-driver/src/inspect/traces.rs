@@ -36,7 +36,7 @@ pub trait Source: Send {
 
 impl Source for Trace {
     fn next(&mut self) -> std::io::Result<Option<Step>> {
-        Self::next(self)
+        self.next_step()
     }
 
     fn lost(&self) -> u64 {

@@ -149,21 +149,25 @@ fn a_refusal_of_any_message_changes_nothing() {
         let kernel = Kernel::open(Options::default()).unwrap();
         let (old, new) = (desired(guard(22), 2), desired(stateful(), 3));
         kernel.install(&old).unwrap();
-        let mut messages = 1;
+        let (mut messages, mut named_rules) = (1, 0);
         let mut at = 0;
         while at < messages {
             let refused = kernel.apply_altered(&old, &new, |batch| {
                 messages = batch.len();
                 batch.spoil(at);
             });
-            assert!(
-                matches!(refused, Err(Failure::Refused { .. })),
-                "message {at}: {refused:?}"
-            );
+            let Err(Failure::Refused { error, rule }) = refused else {
+                panic!("message {at}: {refused:?}");
+            };
+            if let Some(origin) = rule {
+                let named = format!("the rule of entry {} of filter {}", origin.entry, origin.filter);
+                assert!(error.to_string().contains(&named), "{error}");
+                named_rules += 1;
+            }
             assert_eq!(kernel.verify(&old).unwrap(), [], "message {at}");
             at += 1;
         }
-        assert!(messages > 20, "{messages}");
+        assert!(messages > 20 && named_rules > 5, "{messages} {named_rules}");
         kernel.apply(&old, &new).unwrap();
         assert_eq!(kernel.verify(&new).unwrap(), []);
     });
@@ -189,6 +193,45 @@ fn what_others_changed_is_told_apart_and_repaired() {
         assert!(matches!(kernel.apply(&two, &three), Err(Failure::Stale(_))));
         kernel.install(&two).unwrap();
         assert_eq!(kernel.verify(&two).unwrap(), []);
+    });
+}
+
+#[test]
+fn what_a_kernel_can_not_is_named() {
+    in_own_network(|| {
+        let mut kernel = Kernel::open(Options::default()).unwrap();
+        kernel.facts.compare_fields = false;
+        kernel.install(&Desired::default()).unwrap();
+        let refused = kernel.apply(&Desired::default(), &desired(stateful(), 1));
+        let Err(Failure::Refused { error, rule }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((error.code(), rule), (Code::CONFIG_UNSUPPORTED, Some(origin(0))));
+        assert!(error.to_string().contains("6.13"), "{error}");
+        assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
+    });
+}
+
+#[test]
+fn large_rule_sets_go_in_one_transaction() {
+    in_own_network(|| {
+        let kernel = Kernel::open(Options::default()).unwrap();
+        let mut program = guard(22);
+        let long = (0..10_000).map(|entry| rule(entry, vec![bytes(Base::Network, 9, &[17])], Does::Drop));
+        program.chains.insert(ChainName::first(Hook::PacketOut), long.collect());
+        let mut large = desired(program, 0);
+        for port in 0..1000_u16 {
+            let rules = PortRules {
+                program: "p-00000001".to_owned(),
+                slots: vec![BTreeSet::from([[&[2, 0, 0, 0][..], &port.to_be_bytes()].concat()])],
+            };
+            large.ports.insert(format!("port{port}"), rules);
+        }
+        kernel.install(&Desired::default()).unwrap();
+        kernel.apply(&Desired::default(), &large).unwrap();
+        assert_eq!(kernel.verify(&large).unwrap(), []);
+        kernel.apply(&large, &Desired::default()).unwrap();
+        assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
     });
 }
 
@@ -244,13 +287,13 @@ fn changes_by_others_are_heard_and_ours_are_not() {
         let two = desired(guard(22), 2);
         kernel.install(&two).unwrap();
         nft("add table bridge strange");
-        assert_eq!(watch.next().unwrap(), None);
+        assert_eq!(watch.next_event().unwrap(), None);
         nft("flush chain bridge lockstep_nwfilter prerouting");
-        let Some(watch::Event::Changed { pid, name }) = watch.next().unwrap() else {
+        let Some(watch::Event::Changed { pid, name }) = watch.next_event().unwrap() else {
             panic!("nothing was heard");
         };
         assert!(pid != 0 && name == "nft", "{pid} {name}");
-        assert_eq!(watch.next().unwrap(), None);
+        assert_eq!(watch.next_event().unwrap(), None);
         let deviations = kernel.verify(&two).unwrap();
         assert_eq!(deviations.len(), 1);
         assert_eq!(
@@ -258,12 +301,12 @@ fn changes_by_others_are_heard_and_ours_are_not() {
             "chain 'prerouting' of the bridge table was changed"
         );
         nft("delete table bridge lockstep_nwfilter");
-        assert!(watch.next().unwrap().is_some());
+        assert!(watch.next_event().unwrap().is_some());
         let stale = kernel.apply(&two, &desired(guard(23), 2));
         assert!(matches!(stale, Err(Failure::Stale(_))), "{stale:?}");
         kernel.install(&two).unwrap();
         assert_eq!(kernel.verify(&two).unwrap(), []);
-        assert_eq!(watch.next().unwrap(), None);
+        assert_eq!(watch.next_event().unwrap(), None);
     });
 }
 

@@ -142,7 +142,7 @@ impl Trace {
     ///
     /// # Errors
     /// The socket can not be read.
-    pub fn next(&mut self) -> io::Result<Option<Step>> {
+    pub fn next_step(&mut self) -> io::Result<Option<Step>> {
         while self.heard.is_empty() {
             let raw: Vec<Raw> = match self.events.hear(false) {
                 Ok(Some(messages)) => messages.filter_map(Raw::decode).collect(),

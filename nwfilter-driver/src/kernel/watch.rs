@@ -54,7 +54,7 @@ impl Watch {
     ///
     /// # Errors
     /// The socket can not be read.
-    pub fn next(&mut self) -> io::Result<Option<Event>> {
+    pub fn next_event(&mut self) -> io::Result<Option<Event>> {
         let (own, touched) = (self.own, &mut self.touched);
         while self.heard.is_empty() {
             match self.socket.hear(false) {

@@ -3,6 +3,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// Bytes of a C `int`, wherever Linux runs.
+const INT: libc::socklen_t = 4;
+
 /// Has the kernel say in words what it refuses, and has its answers leave out the message that they answer.
 pub(super) fn explain(socket: BorrowedFd<'_>) -> io::Result<()> {
     for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
@@ -14,7 +17,7 @@ pub(super) fn explain(socket: BorrowedFd<'_>) -> io::Result<()> {
                 libc::SOL_NETLINK,
                 option,
                 (&raw const on).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
+                INT,
             )
         };
         if done != 0 {

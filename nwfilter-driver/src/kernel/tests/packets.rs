@@ -135,7 +135,7 @@ fn rules_count_and_tell_whose_they_are() {
         assert_eq!(kernel.counters(&desired, "port1").unwrap(), None);
 
         let mut steps = Vec::new();
-        while let Some(step) = trace.next().unwrap() {
+        while let Some(step) = trace.next_step().unwrap() {
             steps.push(step);
         }
         let at = |entry| {
