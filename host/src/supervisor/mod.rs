@@ -27,6 +27,7 @@ mod record;
 mod ring;
 mod rotation;
 mod sandbox;
+mod seccomp;
 mod start;
 mod survey;
 mod sys;

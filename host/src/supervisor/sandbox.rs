@@ -2,7 +2,7 @@
 
 use super::identity::Visible;
 use super::order::{Failure, Step};
-use super::sys;
+use super::{seccomp, sys};
 use driver_api::types::guest::{CONSOLE_FD, DESCRIPTOR_FD};
 use rustix::fs::{CWD, Mode};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
@@ -215,8 +215,15 @@ pub(super) fn renounce(plan: &Plan) -> Result<Vec<String>, Failure> {
     // With it on, UML adds a random gap of hundreds of megabytes to its memory file.
     sys::no_randomisation().step(|| "turn address randomisation off".to_owned())?;
     rustix::process::setsid().step(|| "begin a session".to_owned())?;
-    if let Err(e) = sys::make_abort_deadly() {
+    if let Err(e) = seccomp::make_abort_deadly() {
         notes.push(format!("a guest that aborts hangs instead ({e})"));
+    }
+    if !plan.descriptors.is_empty()
+        && let Err(e) = seccomp::forbid_device_control()
+    {
+        notes.push(format!(
+            "a guest could change the host's ends of its network devices ({e})"
+        ));
     }
     Ok(notes)
 }

@@ -174,40 +174,13 @@ pub(super) fn no_randomisation() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes an abort of the program that is executed next deadly, although it is the first of its PID namespace: the
-/// kernel lets such a process ignore its own SIGABRT, so that a UML kernel that panics would spin for ever. A filter
-/// kills it instead (with SIGSYS) when it sends itself that signal.
+/// Puts a filter before every system call of this process and of all that it becomes or starts; for good.
 ///
 /// # Errors
-/// `EINVAL` on a kernel without seccomp filters.
-pub(super) fn make_abort_deadly() -> io::Result<()> {
-    use libc::{
-        BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, SIGABRT,
-        SYS_kill, SYS_tgkill, c_long, sock_filter,
-    };
-    // struct seccomp_data: nr at 0, arguments (64 bits each, low half first) from 16 on.
-    let load = |offset: u32| statement(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
-    let equal = |value: u32, yes: u8, no: u8| statement(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no);
-    let answer = |value: u32| statement(BPF_RET | BPF_K, value, 0, 0);
-    let number = |call: c_long| u32::try_from(call).unwrap_or(u32::MAX);
-    let (first, abort) = (1, SIGABRT.cast_unsigned());
-    let program: [sock_filter; 11] = [
-        load(0),
-        equal(number(SYS_kill), 1, 0),
-        equal(number(SYS_tgkill), 2, 7),
-        // kill(1, SIGABRT)
-        load(24),
-        equal(abort, 2, 5),
-        // tgkill(1, …, SIGABRT)
-        load(32),
-        equal(abort, 0, 3),
-        load(16),
-        equal(first, 0, 1),
-        answer(SECCOMP_RET_KILL_PROCESS),
-        answer(SECCOMP_RET_ALLOW),
-    ];
+/// `EINVAL` on a kernel without seccomp filters, `EACCES` for a process that may still gain privileges.
+pub(super) fn filter_system_calls(program: &[libc::sock_filter]) -> io::Result<()> {
     let filter = libc::sock_fprog {
-        len: 11,
+        len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: `filter` points to as many statements as it tells; the kernel copies them and never writes.
@@ -216,15 +189,6 @@ pub(super) fn make_abort_deadly() -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
-    }
-}
-
-fn statement(code: u32, value: u32, yes: u8, no: u8) -> libc::sock_filter {
-    libc::sock_filter {
-        code: u16::try_from(code).unwrap_or(0),
-        jt: yes,
-        jf: no,
-        k: value,
     }
 }
 

@@ -1,0 +1,144 @@
+//! Filters for the system calls of a guest: what would hang it, or reach beyond it, though it needs no right.
+
+use super::sys::filter_system_calls;
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SIGABRT, SYS_ioctl, SYS_kill, SYS_tgkill, c_long, sock_filter,
+};
+use std::io;
+
+/// Where things are in `struct seccomp_data`: arguments have 64 bits each, the low half first.
+mod at {
+    pub(super) const NUMBER: u32 = 0;
+    pub(super) const MACHINE: u32 = 4;
+    pub(super) const FIRST: u32 = 16;
+    pub(super) const SECOND: u32 = 24;
+    pub(super) const THIRD: u32 = 32;
+}
+
+/// `AUDIT_ARCH_...` of this machine's own system calls; UML exists for x86 only.
+const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(0xc000_003e)
+} else if cfg!(target_arch = "aarch64") {
+    Some(0xc000_00b7)
+} else {
+    None
+};
+/// From here on x86 has its calls a second time (`__X32_SYSCALL_BIT`).
+const SECOND_TABLE: u32 = 0x4000_0000;
+/// The low half of the requests of taps, from `TUNSETNOCSUM` on; a terminal's requests of the same group are lower.
+const TAP_REQUESTS: (u32, u32) = (0x54c8, 0x54ff);
+/// `SIOCSIFHWADDR`, which a tap takes without asking for a right.
+const SET_ADDRESS: u32 = 0x8924;
+
+/// Makes an abort of the program that is executed next deadly, although it is the first of its PID namespace: the
+/// kernel lets such a process ignore its own SIGABRT, so that a UML kernel that panics would spin for ever. A filter
+/// kills it instead (with SIGSYS) when it sends itself that signal.
+///
+/// # Errors
+/// `EINVAL` on a kernel without seccomp filters.
+pub(super) fn make_abort_deadly() -> io::Result<()> {
+    let (first, abort) = (1, SIGABRT.cast_unsigned());
+    filter_system_calls(&[
+        load(at::NUMBER),
+        equal(number(SYS_kill), 1, 0),
+        equal(number(SYS_tgkill), 2, 7),
+        // kill(1, SIGABRT)
+        load(at::SECOND),
+        equal(abort, 2, 5),
+        // tgkill(1, …, SIGABRT)
+        load(at::THIRD),
+        equal(abort, 0, 3),
+        load(at::FIRST),
+        equal(first, 0, 1),
+        answer(SECCOMP_RET_KILL_PROCESS),
+        answer(SECCOMP_RET_ALLOW),
+    ])
+}
+
+/// Forbids (with `EPERM`) to change a tap through its descriptor. A tap asks nobody for a right: whoever holds it could
+/// give it an address that its bridge takes for its own or for another guest's, or let it outlive the guest.
+///
+/// # Errors
+/// `EINVAL` on a kernel without seccomp filters, `ENOSYS` on a machine whose system calls are not known here.
+pub(super) fn forbid_device_control() -> io::Result<()> {
+    let machine = MACHINE.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
+    filter_system_calls(&[
+        // The same call has other numbers for programs of other machines, which a guest's kernel never is.
+        load(at::MACHINE),
+        equal(machine, 0, 8),
+        load(at::NUMBER),
+        statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 6, 0),
+        equal(number(SYS_ioctl), 0, 6),
+        load(at::SECOND),
+        // What a request is and does is in its low half; the rest is the size of its argument.
+        statement(BPF_ALU | BPF_AND | BPF_K, 0xffff, 0, 0),
+        equal(SET_ADDRESS, 2, 0),
+        statement(BPF_JMP | BPF_JGE | BPF_K, TAP_REQUESTS.0, 0, 2),
+        statement(BPF_JMP | BPF_JGT | BPF_K, TAP_REQUESTS.1, 1, 0),
+        answer(SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+        answer(SECCOMP_RET_ALLOW),
+    ])
+}
+
+fn number(call: c_long) -> u32 {
+    u32::try_from(call).unwrap_or(u32::MAX)
+}
+
+fn load(offset: u32) -> sock_filter {
+    statement(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0)
+}
+
+fn equal(value: u32, yes: u8, no: u8) -> sock_filter {
+    statement(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+}
+
+fn answer(value: u32) -> sock_filter {
+    statement(BPF_RET | BPF_K, value, 0, 0)
+}
+
+fn statement(code: u32, value: u32, yes: u8, no: u8) -> sock_filter {
+    sock_filter {
+        code: u16::try_from(code).unwrap_or(0),
+        jt: yes,
+        jf: no,
+        k: value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+    use rustix::ioctl::{NoArg, Opcode, ioctl, opcode};
+
+    /// What the null device, which knows no requests, says of one.
+    fn asked<const REQUEST: Opcode>() -> Errno {
+        let null = std::fs::File::open("/dev/null").unwrap();
+        // SAFETY: the device looks at no argument.
+        unsafe { ioctl(&null, NoArg::<REQUEST>::new()) }.unwrap_err()
+    }
+
+    #[test]
+    fn requests_of_taps_are_forbidden_and_others_are_not() {
+        const SET_PERSISTENT: Opcode = opcode::write::<i32>(b'T', 203);
+        const GET_FEATURES: Opcode = opcode::read::<u32>(b'T', 207);
+        const SET_CARRIER: Opcode = opcode::write::<i32>(b'T', 226);
+        assert_eq!(asked::<SET_PERSISTENT>(), Errno::NOTTY);
+        // A filter is its thread's alone.
+        let filtered = std::thread::spawn(|| {
+            rustix::thread::set_no_new_privs(true).unwrap();
+            forbid_device_control().unwrap();
+            // Terminal sizes, and how many bytes there are to read.
+            let others = [asked::<0x5413>(), asked::<0x541b>(), asked::<0x5401>()];
+            let taps = [
+                asked::<SET_PERSISTENT>(),
+                asked::<GET_FEATURES>(),
+                asked::<SET_CARRIER>(),
+                asked::<SET_ADDRESS>(),
+            ];
+            (others, taps)
+        });
+        assert_eq!(filtered.join().unwrap(), ([Errno::NOTTY; 3], [Errno::PERM; 4]));
+    }
+}
