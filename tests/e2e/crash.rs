@@ -4,6 +4,7 @@ use conformance::case::Case;
 use conformance::guest::Document;
 use conformance::host::Host;
 use conformance::need::Need::{Root, Uml, Virsh};
+use conformance::random::Random;
 use conformance::wait;
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
@@ -32,18 +33,6 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-/// A small generator (xorshift64*), so that a failure can be repeated from its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
-    }
-}
-
 /// What one background verb may have changed when the host died under it.
 struct Pending {
     client: Child,
@@ -53,14 +42,7 @@ struct Pending {
 }
 
 fn hundred() {
-    let seed = std::env::var("LOCKSTEP_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or_else(|| {
-            u64::try_from(Instant::now().elapsed().as_nanos()).unwrap_or(0) ^ (u64::from(std::process::id()) << 20) | 1
-        });
-    eprintln!("LOCKSTEP_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::from_environment();
     let mut host = Host::start();
     // One guest that always runs and counts on its console, one that is started and ended, three that are (un)defined.
     let count = "i=0; while :; do echo count-$i-end; i=$((i + 1)); usleep 20000; done";

@@ -16,6 +16,8 @@ mod boot;
 mod console;
 mod crash;
 mod escape;
+mod filter_faults;
+mod filter_stress;
 mod filtering;
 mod filters;
 mod hanging;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         console::CASES,
         crash::CASES,
         escape::CASES,
+        filter_faults::CASES,
+        filter_stress::CASES,
         filters::CASES,
         filtering::CASES,
         hanging::CASES,

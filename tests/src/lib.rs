@@ -12,5 +12,6 @@ pub mod host;
 pub mod need;
 pub mod net;
 pub mod process;
+pub mod random;
 pub mod virsh;
 pub mod wait;

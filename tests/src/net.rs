@@ -138,6 +138,15 @@ impl Tap {
         Self(fd)
     }
 
+    /// The same end once more, for another thread.
+    ///
+    /// # Panics
+    /// When there are no more descriptors.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self(self.0.try_clone().expect("a descriptor"))
+    }
+
     /// Sends a frame into the network.
     ///
     /// # Panics
@@ -167,12 +176,11 @@ impl Tap {
     }
 }
 
-/// An Ethernet frame from its addresses, type and payload, at least as long as the shortest.
+/// An Ethernet frame from its addresses, type and payload. Not filled up: a bridge that looks into IP packets takes the
+/// filling off again.
 #[must_use]
 pub fn frame(to: [u8; 6], from: [u8; 6], kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = [&to[..], &from, &kind.to_be_bytes(), payload].concat();
-    frame.resize(frame.len().max(60), 0);
-    frame
+    [&to[..], &from, &kind.to_be_bytes(), payload].concat()
 }
 
 /// An IPv4 packet of UDP; checksums are right.
