@@ -194,8 +194,10 @@ fn agree(way: Way, frame: &[u8], seen: Seen, fate: Fate) -> bool {
 
 /// A rejection of this packet is sent without doubt: UDP from one to one, whole, with a right checksum.
 fn must_be_answered(way: Way, frame: &[u8]) -> bool {
-    let Ok(packet) = Packet::read(frame) else { return false };
-    let Ends::Talk { tuple, .. } = Ends::read(&packet.trimmed()) else {
+    let Ok(packet) = Packet::read(frame).map(Packet::trimmed) else {
+        return false;
+    };
+    let Ends::Talk { tuple, .. } = Ends::read(&packet) else {
         return false;
     };
     let v4 = |bytes: &[u8]| bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets));
@@ -203,11 +205,8 @@ fn must_be_answered(way: Way, frame: &[u8]) -> bool {
         return false;
     };
     let host: Ipv4Addr = HOST_V4.parse().unwrap();
-    // Only what is for the host gets as far as where the host would reject it.
-    let arrives = way != Way::ToHost || target == host;
-    let one_to_one = frame[0] & 1 == 0
-        && [source, target]
-            .iter()
-            .all(|address| can_be_answered((*address).into()));
+    // Only what is for the host, and whole, gets as far as where the host would reject it.
+    let arrives = way != Way::ToHost || target == host && !packet.is_fragment();
+    let one_to_one = frame[0] & 1 == 0 && can_be_answered(source.into()) && can_be_answered(target.into());
     arrives && one_to_one && source != target && frame[12..14] == [8, 0] && tuple.protocol == 17
 }
