@@ -1,11 +1,14 @@
 //! What is in force: the ports, their rules, and the only way in which they change.
 //!
 //! ```text
-//! record + filters -> need      which filter a port's rules come of, with which values, and what is to be learned
-//!                  -> state     the next state, a pure function of the last one    name   programs keep theirs
-//!                  -> change    file staged -> kernel -> learning -> file in place -> published; or nothing at all
-//!                     start     the same after a restart, from files and from what the kernel has
-//!                     repair    the same when somebody else changed our tables
+//! ports, redefine   what clients and drivers ask for
+//!   need            which filter a port's rules come of, with which values, and what is to be learned
+//!   state, name     the next state, a pure function of the last one; programs keep their names
+//!   effect          kernel -> lessons -> file in place -> published; or nothing at all
+//! start             the same after a restart, from files and from what the kernel has
+//! repair            the same when somebody else changed our tables
+//! backend, claim    the kernel as seen from here, and who may change it
+//! lesson, internal  what is learned about a port, and its rules meanwhile
 //! ```
 //!
 //! Whoever changes something holds Update: shared for a port, exclusively for a filter. Inside, one mutex keeps changes
@@ -20,9 +23,11 @@ pub mod state;
 
 pub(crate) mod repair;
 
-mod change;
 mod claim;
+mod effect;
 mod name;
+mod ports;
+mod redefine;
 mod start;
 
 pub use backend::Backend;

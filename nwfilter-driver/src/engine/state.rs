@@ -24,12 +24,15 @@ pub struct State {
     pub programs: BTreeMap<ProgramName, (Source, Arc<Compiled>)>,
 }
 
+/// A port's elements in each slot of its program.
+type Slots = Vec<BTreeSet<Vec<u8>>>;
+
 /// A port on its way into the next state.
 #[derive(Debug)]
 pub struct Placed {
     bound: Bound,
     source: Source,
-    slots: Vec<BTreeSet<Vec<u8>>>,
+    slots: Slots,
     /// The program that it had.
     old: Option<ProgramName>,
 }
@@ -137,7 +140,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Rules that somebody else has already, or new ones.
-    fn rules(&mut self, port: &str, need: &Need) -> Result<(Arc<Compiled>, Vec<BTreeSet<Vec<u8>>>)> {
+    fn rules(&mut self, port: &str, need: &Need) -> Result<(Arc<Compiled>, Slots)> {
         let known = self.known.entry(need.source.clone()).or_default();
         if let Some(fitting) = known.iter().find(|compiled| compiled.fits(&need.values)) {
             return Ok((Arc::clone(fitting), fitting.fill(&need.values)?));
