@@ -56,6 +56,7 @@ fn add_table(batch: &mut Batch<What>, family: Family) {
         name: TABLE.to_owned(),
         comment: Some(COMMENT.to_owned()),
         owned: false,
+        dormant: false,
     };
     batch.add_table(family, &table, What::Table(family));
 }

@@ -2,10 +2,12 @@
 
 use super::StatePlan;
 use super::failure::Outcome;
-use super::lower::{self, IPV4, IPV6, bits_of_first, ether_type, ether_type_is, mark_has, set_mark};
+use super::lower::ether_type;
 use super::names::{self, DEVICE, Map, mark};
 use super::object::{ChainObject, Plan, RuleObject, SetObject, TableObjects};
 use super::predicate::{Asks, IpSets};
+use super::slot;
+use super::step::{self, IPV4, IPV6, bits_of_first, ether_type_is, mark_has, set_mark};
 use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct};
 use crate::nft::{BaseChain, Family, Rule, Set};
 use crate::ruleset::{self, Condition, Desired, Hook, Program};
@@ -128,7 +130,7 @@ fn chain(hook: u32, priority: i32, rules: Vec<RuleObject>) -> ChainObject {
 /// Asks the map for the port's program.
 fn dispatch(hook: Hook) -> Vec<Expression> {
     vec![
-        lower::device(hook, Register::FIRST),
+        step::device(hook, Register::FIRST),
         Expression::Dispatch {
             map: Map(hook).name().to_owned(),
             key: Register::FIRST,
@@ -192,7 +194,7 @@ fn map_object(map: Map) -> SetObject {
         set: Set {
             table: names::TABLE.to_owned(),
             name: map.name().to_owned(),
-            key_type: lower::DEVICE_TYPE,
+            key_type: slot::DEVICE_TYPE,
             key_len: u32::try_from(DEVICE).unwrap_or(u32::MAX),
             map: true,
             evaluated: None,
@@ -213,7 +215,7 @@ fn packets(state: bool, mut answers: Vec<RuleObject>, unreachable: Option<u8>) -
                 key: ct::STATE,
                 into: Register::FIRST,
             }];
-            steps.extend(bits_of_first(lower::kernel_states(bit), true));
+            steps.extend(bits_of_first(step::kernel_states(bit), true));
             rules.push(rule([steps, add(mark::states(bit))]));
         }
         let reply = vec![

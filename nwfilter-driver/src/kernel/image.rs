@@ -6,8 +6,9 @@ use super::lower::{self, Place};
 use super::names::{self, Map};
 use super::object::{ChainObject, Plan, SetObject, TableObjects};
 use super::predicate::{self, Asks, IpSets};
+use super::slot;
 use crate::nft::{Family, Verdict};
-use crate::ruleset::{ChainName, Desired, Hook, PortRules, Program};
+use crate::ruleset::{ChainName, Desired, Hook, PortRules, Program, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(super) struct Image {
 pub(super) struct Part<'a> {
     programs: BTreeSet<&'a str>,
     ports: BTreeSet<&'a str>,
+    /// Chains of these programs that say the same on both sides.
+    alike: BTreeSet<(&'a str, &'a ChainName)>,
     /// Programs whose sets may get other elements, or be others.
     slots: BTreeSet<&'a str>,
 }
@@ -47,6 +50,12 @@ impl<'a> Part<'a> {
                 |program: Option<&'a Arc<Program>>| program.map(|program| (hooks(program), program.slots.as_slice()));
             if shape(old) != shape(new) {
                 reshaped.insert(name.as_str());
+            } else if let (Some(old), Some(new), false) = (old, new, moved) {
+                let alike = old
+                    .chains
+                    .iter()
+                    .filter(|(chain, rules)| new.chains.get(chain) == Some(rules));
+                part.alike.extend(alike.map(|(chain, _)| (name.as_str(), chain)));
             }
         }
         for name in from.ports.keys().chain(to.ports.keys()) {
@@ -90,7 +99,9 @@ impl Image {
         let frames = tables.entry(names::FRAMES).or_default();
         for (name, program) in &desired.programs {
             if part.is_none_or(|part| part.programs.contains(name.as_str())) {
-                add_chains(frames, name, program, plan, &asks)?;
+                let alike = |chain| part.is_some_and(|part| part.alike.contains(&(name.as_str(), chain)));
+                let chains = program.chains.iter().filter(|(chain, _)| !alike(chain));
+                add_chains(frames, name, chains, plan, &asks)?;
             }
         }
         let ports = desired.ports.iter();
@@ -113,8 +124,14 @@ impl Image {
     }
 }
 
-fn add_chains(frames: &mut TableObjects, name: &str, program: &Program, plan: Plan, asks: &Asks) -> Outcome<()> {
-    for (chain, rules) in &program.chains {
+fn add_chains<'a>(
+    frames: &mut TableObjects,
+    name: &str,
+    chains: impl Iterator<Item = (&'a ChainName, &'a Vec<Rule>)>,
+    plan: Plan,
+    asks: &Asks,
+) -> Outcome<()> {
+    for (chain, rules) in chains {
         let place = Place {
             program: name,
             hook: chain.hook,
@@ -132,7 +149,7 @@ fn add_chains(frames: &mut TableObjects, name: &str, program: &Program, plan: Pl
 
 fn add_sets(frames: &mut TableObjects, name: &str, program: &Program) {
     for (number, shape) in program.slots.iter().enumerate() {
-        let set = lower::slot_set(names::slot(name, number), shape);
+        let set = slot::set(names::slot(name, number), shape);
         let object = SetObject {
             set,
             elements: BTreeMap::new(),
@@ -170,7 +187,7 @@ fn add_port(frames: &mut TableObjects, port: &str, rules: &PortRules, program: &
             continue;
         };
         for value in values {
-            let Some(key) = lower::slot_key(&device, &shape.widths, value) else {
+            let Some(key) = slot::key(&device, &shape.widths, value) else {
                 let message = format!(
                     "a value of port '{port}' has {} bytes where slot {number} of program '{}' has others",
                     value.len(),

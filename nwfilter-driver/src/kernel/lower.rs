@@ -5,15 +5,13 @@ use super::failure::{Failure, Outcome};
 use super::names::{self, DEVICE, mark};
 use super::object::{Plan, RuleObject};
 use super::predicate::Asks;
-use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct, exthdr, meta, payload};
-use crate::nft::{Rule, Set};
-use crate::ruleset::{self, Base, ChainName, Condition, Hook, Load, Origin, SlotKey, SlotShape, States, Test};
+use super::step::{
+    ETHER_TYPE, IPV4, IPV6, bits_of_first, device, ether_type_is, kernel_states, mark_has, read, set_mark,
+};
+use crate::nft::Rule;
+use crate::nft::expression::{Comparison, Expression, Register, Verdict, ct, exthdr, payload};
+use crate::ruleset::{self, Base, ChainName, Condition, Hook, Load, Origin, SlotKey, Test};
 
-const ETHER_TYPE: Load = Load::payload(Base::Link, 12, 2);
-/// The Ethernet type of IPv4.
-pub(super) const IPV4: [u8; 2] = [0x08, 0x00];
-/// The Ethernet type of IPv6.
-pub(super) const IPV6: [u8; 2] = [0x86, 0xdd];
 /// The widest key of a set.
 const KEY: usize = 64;
 const WORD: usize = 4;
@@ -122,96 +120,6 @@ fn refuse() -> Vec<Expression> {
     let mut steps = set_mark(!mark::REJECT, mark::REJECT);
     steps.push(Expression::Verdict(Verdict::Accept));
     steps
-}
-
-/// `mark = mark & keep ^ turn`.
-pub(super) fn set_mark(keep: u32, turn: u32) -> Vec<Expression> {
-    vec![
-        load_mark(),
-        Expression::Mask {
-            from: Register::FIRST,
-            into: Register::FIRST,
-            mask: keep.to_ne_bytes().to_vec(),
-            xor: turn.to_ne_bytes().to_vec(),
-        },
-        Expression::MetaSet {
-            key: meta::MARK,
-            from: Register::FIRST,
-        },
-    ]
-}
-
-/// Goes on if the mark has one of the bits, or none of them.
-pub(super) fn mark_has(bits: u32, any: bool) -> Vec<Expression> {
-    let mut steps = vec![load_mark()];
-    steps.extend(bits_of_first(bits, any));
-    steps
-}
-
-const fn load_mark() -> Expression {
-    Expression::Meta {
-        key: meta::MARK,
-        into: Register::FIRST,
-    }
-}
-
-/// Goes on if the number in the first register has one of the bits, or none of them.
-pub(super) fn bits_of_first(bits: u32, any: bool) -> [Expression; 2] {
-    [
-        Expression::Mask {
-            from: Register::FIRST,
-            into: Register::FIRST,
-            mask: bits.to_ne_bytes().to_vec(),
-            xor: vec![0; WORD],
-        },
-        Expression::Compare {
-            from: Register::FIRST,
-            how: if any { Comparison::NotEqual } else { Comparison::Equal },
-            with: vec![0; WORD],
-        },
-    ]
-}
-
-/// Goes on if the frame is of that type.
-pub(super) fn ether_type_is(kind: [u8; 2]) -> [Expression; 2] {
-    [
-        read(ETHER_TYPE, Register::FIRST),
-        Expression::Compare {
-            from: Register::FIRST,
-            how: Comparison::Equal,
-            with: kind.to_vec(),
-        },
-    ]
-}
-
-/// Connection states as the kernel has them in one number.
-pub(super) fn kernel_states(states: States) -> u32 {
-    // New, established, related, invalid, in the order of `States`.
-    [8, 2, 4, 1]
-        .into_iter()
-        .enumerate()
-        .filter(|(bit, _)| states & (1 << bit) != 0)
-        .map(|(_, kernel)| kernel)
-        .sum()
-}
-
-fn read(load: Load, into: Register) -> Expression {
-    match load {
-        Load::Payload { base, offset, len } => Expression::Payload {
-            base: match base {
-                Base::Link => payload::LINK,
-                Base::Network => payload::NETWORK,
-                Base::Transport => payload::TRANSPORT,
-            },
-            offset: offset.into(),
-            len: len.into(),
-            into,
-        },
-        Load::Protocol => Expression::Meta {
-            key: meta::L4PROTO,
-            into,
-        },
-    }
 }
 
 /// Goes on if the packet has a transport header. Later fragments have none, but the kernel's short way for loads of 1, 2
@@ -387,55 +295,4 @@ impl Place<'_> {
         });
         Ok(())
     }
-}
-
-/// The name of the port's device.
-pub(super) const fn device(hook: Hook, into: Register) -> Expression {
-    let key = if hook.is_out() { meta::IIFNAME } else { meta::OIFNAME };
-    Expression::Meta { key, into }
-}
-
-/// nft's number for the type of a device's name.
-pub(super) const DEVICE_TYPE: u32 = 41;
-/// nft packs the types of a key's parts into one number, six bits each.
-const TYPE_BITS: u32 = 6;
-
-/// The set of a slot.
-pub(super) fn slot_set(name: String, shape: &SlotShape) -> Set {
-    let mut key_type = DEVICE_TYPE;
-    let mut key_len = DEVICE;
-    for width in &shape.widths {
-        // Only for lists that people read: a number, a port, an IPv4 address, a MAC address, an IPv6 address.
-        let part = match width {
-            1 => 12,
-            2 => 13,
-            4 => 7,
-            6 => 9,
-            16 => 8,
-            _ => 5,
-        };
-        key_type = key_type.checked_shl(TYPE_BITS).unwrap_or(0) | part;
-        key_len += usize::from(*width).next_multiple_of(WORD);
-    }
-    Set {
-        table: names::TABLE.to_owned(),
-        name,
-        key_type,
-        key_len: u32::try_from(key_len).unwrap_or(u32::MAX),
-        map: false,
-        evaluated: None,
-    }
-}
-
-/// An element of a slot's set: the device's name and the parts, each padded as registers are.
-pub(super) fn slot_key(device: &[u8], widths: &[u8], parts: &[u8]) -> Option<Vec<u8>> {
-    let mut key = device.to_vec();
-    let mut rest = parts;
-    for width in widths {
-        let (part, more) = rest.split_at_checked(usize::from(*width))?;
-        key.extend_from_slice(part);
-        key.resize(key.len().next_multiple_of(WORD), 0);
-        rest = more;
-    }
-    rest.is_empty().then_some(key)
 }

@@ -4,6 +4,8 @@
 //! ```text
 //! names      what tables, chains, sets and mark bits are called
 //! object     what the tables should hold, as values that can be compared
+//! slot       sets of values that differ from port to port
+//! step       short runs of expressions
 //! lower      rules of a program to rules of nf_tables
 //! frame      the base chains and the maps that lead ports to programs
 //! predicate  questions that only the IP tables can ask
@@ -33,6 +35,8 @@ mod object;
 mod predicate;
 mod probe;
 mod readback;
+mod slot;
+mod step;
 
 pub use deviation::Deviation;
 pub use failure::{Failure, Outcome};

@@ -4,6 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::lower::{self, Place};
 use super::names::{TABLE, mark};
 use super::object::{Plan, RuleObject, SetObject};
+use super::step;
 use crate::nft::expression::{Expression, Register, payload};
 use crate::nft::{Rule, Set};
 use crate::ruleset::{self, Condition, Desired, Hook, Origin, Predicate};
@@ -139,7 +140,7 @@ impl Asks {
                     expressions.push(set_match(*sets.index(name, ask.origin)?, sources));
                 }
             }
-            expressions.extend(lower::set_mark(!bit, bit));
+            expressions.extend(step::set_mark(!bit, bit));
             rules.push(RuleObject {
                 rule: Rule {
                     expressions,

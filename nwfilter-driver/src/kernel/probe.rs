@@ -1,8 +1,8 @@
 //! What this kernel can: found out by transactions that are checked and never come into force.
 
-use super::lower::bits_of_first;
 use super::names::FRAMES;
 use super::object::What;
+use super::step::bits_of_first;
 use super::{Facts, Options, StatePlan};
 use crate::nft::expression::{Expression, Register, ct, payload};
 use crate::nft::socket::Failed;
@@ -71,6 +71,7 @@ fn takes(socket: &mut Socket, expressions: Vec<Expression>) -> io::Result<Result
         name: SCRATCH.to_owned(),
         comment: None,
         owned: false,
+        dormant: false,
     };
     let chain = Chain {
         table: table.name.clone(),

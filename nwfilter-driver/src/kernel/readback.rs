@@ -22,7 +22,8 @@ pub(super) fn image(socket: &mut Socket) -> io::Result<Image> {
 
 fn table(socket: &mut Socket, family: Family) -> io::Result<Option<TableObjects>> {
     let tables = socket.list(Some(family), kind::GETTABLE, |_| {}, Table::decode)?;
-    if !tables.iter().any(|table| table.name == TABLE) {
+    // A table that sleeps is as good as none.
+    if !tables.iter().any(|table| table.name == TABLE && !table.dormant) {
         return Ok(None);
     }
     let mut objects = TableObjects::default();

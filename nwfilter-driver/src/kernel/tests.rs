@@ -300,6 +300,11 @@ fn changes_by_others_are_heard_and_ours_are_not() {
             deviations[0].to_string(),
             "chain 'prerouting' of the bridge table was changed"
         );
+        kernel.install(&two).unwrap();
+        nft("add table bridge lockstep_nwfilter { flags dormant; }");
+        let deviations = kernel.verify(&two).unwrap();
+        assert_eq!(deviations[0].to_string(), "all of the bridge table is missing");
+        assert!(watch.next_event().unwrap().is_some());
         nft("delete table bridge lockstep_nwfilter");
         assert!(watch.next_event().unwrap().is_some());
         let stale = kernel.apply(&two, &desired(guard(23), 2));

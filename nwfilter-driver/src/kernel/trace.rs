@@ -3,7 +3,7 @@
 use super::failure::{self, Outcome};
 use super::names::{self, FRAMES, TABLE};
 use super::object::What;
-use super::{Kernel, lower, readback};
+use super::{Kernel, lower, readback, step};
 use crate::nft::expression::{Comparison, Expression, Register, Verdict, meta};
 use crate::nft::object::{SUBSYSTEM, kind};
 use crate::nft::socket::group;
@@ -93,6 +93,7 @@ fn marking(number: u32, device: &[u8]) -> Batch<What> {
         name: format!("lockstep_trace_{number}"),
         comment: None,
         owned: true,
+        dormant: false,
     };
     batch.add_table(FRAMES, &table, What::Table(FRAMES));
     // Before our own chains of the same hook.
@@ -111,7 +112,7 @@ fn marking(number: u32, device: &[u8]) -> Batch<What> {
         let first = Register::FIRST;
         let rule = Rule {
             expressions: vec![
-                lower::device(side, first),
+                step::device(side, first),
                 Expression::Compare {
                     from: first,
                     how: Comparison::Equal,

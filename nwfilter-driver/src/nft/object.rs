@@ -96,15 +96,20 @@ pub struct Table {
     pub comment: Option<String>,
     /// It goes with the socket that made it, and no other can change it.
     pub owned: bool,
+    /// Its chains are not asked.
+    pub dormant: bool,
 }
 
+const TABLE_DORMANT: u32 = 1;
 const TABLE_OWNED: u32 = 2;
 
 impl Table {
     /// Writes what makes it.
     pub fn encode(&self, w: &mut Writer) {
         w.text(1, &self.name);
-        w.number(2, if self.owned { TABLE_OWNED } else { 0 });
+        let owned = if self.owned { TABLE_OWNED } else { 0 };
+        let dormant = if self.dormant { TABLE_DORMANT } else { 0 };
+        w.number(2, owned | dormant);
         if let Some(comment) = &self.comment {
             w.bytes_of(6, &comment_data(comment));
         }
@@ -114,10 +119,12 @@ impl Table {
     #[must_use]
     pub fn decode(message: Message<'_>) -> Option<Self> {
         let attributes = message.attributes();
+        let flags = attributes.number(2).unwrap_or(0);
         Some(Self {
             name: attributes.text(1)?,
             comment: attributes.get(6).and_then(comment_text),
-            owned: attributes.number(2).unwrap_or(0) & TABLE_OWNED != 0,
+            owned: flags & TABLE_OWNED != 0,
+            dormant: flags & TABLE_DORMANT != 0,
         })
     }
 }

@@ -145,6 +145,7 @@ fn objects_come_back() {
         name: "t".to_owned(),
         comment: Some("a word".to_owned()),
         owned: true,
+        dormant: false,
     };
     assert_eq!(through(|w| table.encode(w), Table::decode), Some(table));
     for base in [
