@@ -20,11 +20,29 @@ pub(crate) const CASES: &[Case] = &[
         run: rights,
     },
     Case {
+        name: "user_host_makes_no_device_and_says_so",
+        needs: &[Root, Uml, Virsh],
+        run: no_device,
+    },
+    Case {
         name: "user_sockets_are_the_users_alone",
         needs: &[Root, Virsh],
         run: sockets,
     },
 ];
+
+fn no_device() {
+    let host = Host::start_as_user();
+    let document = Document::new("vm1")
+        .initrd(&host.root().join("initrd"))
+        .device("<interface type='ethernet'><mac address='52:54:00:00:00:01'/></interface>");
+    host.define(&document.xml());
+    let message = host.virsh(&["start", "vm1"]).fails();
+    let words =
+        "cannot make the tap 'vnet0' of interface '52:54:00:00:00:01': only a host with the right to change the";
+    assert!(message.contains(words), "{message}");
+    assert!(host.state("vm1").starts_with("shut off"));
+}
 
 fn define(host: &Host) {
     let echo = "echo listening; while read -r line; do echo got-$line; done";

@@ -3,7 +3,9 @@
 use crate::core::{Core, fault, seize};
 use crate::def::interface::Mac;
 use crate::plan::Nic;
+use crate::state::machine::Phase;
 use crate::state::record::{Port, Record};
+use crate::state::status::{Intent, Status};
 use crate::state::table::Entry;
 use driver_api::error::{Code, Result};
 use driver_api::lock::guard::Guard;
@@ -11,6 +13,7 @@ use driver_api::lock::level::{R, Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::filter::PortRequest;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +142,9 @@ impl Core {
         let published = seize(&mut update, entry.uuid).and_then(|mut domain| {
             let mut record = Record::clone(&*entry.record()?);
             record.ports = made.iter().map(|made| made.port.clone()).collect();
+            if record.phase == Phase::Starting {
+                self.store.save_status(entry.uuid, &unborn(&record))?;
+            }
             entry.publish(&mut domain, Some(record));
             Ok(())
         });
@@ -197,6 +203,21 @@ impl Core {
             ports.collect::<Vec<_>>()
         });
         requests.filter(|request| filters.contains(&request.filter)).collect()
+    }
+}
+
+/// What a next host must know of a start that this one does not live to finish: which filters to take off.
+fn unborn(record: &Record) -> Status {
+    Status {
+        guest: 0,
+        id: record.id,
+        phase: record.phase,
+        reason: record.reason,
+        intent: Intent::None,
+        socket: PathBuf::new(),
+        consoles: Vec::new(),
+        devices: record.devices(),
+        xml: record.current.to_xml(None),
     }
 }
 

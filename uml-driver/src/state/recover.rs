@@ -64,7 +64,9 @@ impl Core {
         }
         self.adopt_all(cx, survivors);
         for (uuid, status) in statuses {
-            if status.phase != Phase::Restarting {
+            if status.phase == Phase::Starting {
+                self.clear_start(cx, uuid, &status);
+            } else if status.phase != Phase::Restarting {
                 self.mourn(cx, uuid, &status);
             } else if let Err(error) = self.go_on_restarting(cx, uuid, &status) {
                 tracing::warn!(%uuid, %error, "a guest that was being restarted is lost");
@@ -204,6 +206,14 @@ impl Core {
         tracing::info!(dom = %entry.name, id = status.id, "a restart that was interrupted goes on");
         self.restart_later(cx, &entry, status.reason);
         Ok(())
+    }
+
+    /// Clears away what a start left that the last host did not live to finish; its guest was ended already.
+    fn clear_start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) {
+        tracing::warn!(%uuid, "a start was not finished");
+        self.id_is_taken(status.id);
+        self.close_devices(cx, &status.devices);
+        self.store.remove_status(uuid);
     }
 
     /// Deals with a guest that was running and of which nothing is left to tell how it ended.

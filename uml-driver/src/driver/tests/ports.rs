@@ -281,3 +281,27 @@ fn ports_of_a_guest_that_went_with_the_last_host_lose_their_filters() {
     lab.is_clear();
     assert!(lab.core().names.take("vnet1", Duration::ZERO));
 }
+
+#[test]
+fn ports_of_a_start_that_the_last_host_did_not_finish_lose_their_filters() {
+    let mut lab = Lab::new();
+    lab.define_with("vm", A, &["br0/clean", "br0=lab0"]);
+    *lab.host.boots.lock() = Boots::Never;
+    let dead = lab.uml.clone();
+    let (doomed, host) = (dead.clone(), std::sync::Arc::clone(&lab.host));
+    let start = std::thread::spawn(move || host.locks.session(|cx| doomed.start(cx, uuid(A), 0).map(drop)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while lab.host.alive() != [1] {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    lab.reopen();
+    lab.cx(|cx| lab.uml.bring_up(cx)).unwrap();
+    assert_eq!(lab.filtered(), [""; 0]);
+    assert!(lab.core().names.take("lab0", Duration::ZERO));
+    assert!(lab.core().store.statuses().unwrap().is_empty());
+    assert_eq!(lab.brief().reason, Reason::SHUTOFF_DAEMON);
+    dead.0.cancel_boot(uuid(A));
+    start.join().unwrap().unwrap_err();
+    assert_eq!(lab.network.taps(), [""; 0]);
+}
