@@ -1,6 +1,7 @@
 //! Rule sets in the kernel of the machine, in network namespaces of their own.
 
 mod packets;
+mod walk;
 
 use super::*;
 use crate::nft::sys::in_own_network;

@@ -258,7 +258,7 @@ impl Socket {
         let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
         match self.receive(flags) {
             Ok(len) => Ok(Some(Messages(self.buffer.get(..len).unwrap_or_default()))),
-            Err(Errno::NOBUFS) => Ok(None),
+            Err(Errno::NOBUFS | Errno::MSGSIZE) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
