@@ -5,6 +5,7 @@ use conformance::host::Host;
 use conformance::need::Need::{Root, Virsh};
 use conformance::net::{Net, Tap, frame, udp};
 use conformance::wait;
+use std::net::Ipv6Addr;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -23,6 +24,11 @@ pub(crate) const CASES: &[Case] = &[
         run: first,
     },
     Case {
+        name: "learning_ipv6_from_neighbours_and_dhcp",
+        needs: &[Root, Virsh],
+        run: ipv6,
+    },
+    Case {
         name: "learning_ignores_rogues_and_floods_and_tells_them_once",
         needs: &[Root, Virsh],
         run: rogues,
@@ -39,6 +45,11 @@ const FILTER: &str = "<filter name='own-address'><uuid>5c6d49af-b071-6127-b4ec-6
     <rule action='accept' direction='out'><ip protocol='udp' srcportstart='68' dstportstart='67'/></rule>\
     <rule action='accept' direction='in'><ip protocol='udp' srcportstart='67' dstportstart='68'/></rule>\
     <rule action='accept' direction='out'><ip srcipaddr='$IP'/></rule>\
+    <rule action='drop' direction='inout' priority='1000'/></filter>";
+
+/// The same for IPv6.
+const FILTER6: &str = "<filter name='own-address6'><uuid>5c6d49af-b071-6127-b4ec-6f8ed4b55337</uuid>\
+    <rule action='accept' direction='out'><ipv6 srcipaddr='$IPV6'/></rule>\
     <rule action='drop' direction='inout' priority='1000'/></filter>";
 
 /// Two taps on a bridge: the guest's port, and all the rest.
@@ -129,7 +140,11 @@ fn dhcp(op: u8, kind: u8, xid: u32, current: [u8; 4], given: [u8; 4], options: &
 }
 
 fn bind(host: &Host, parameters: &[(&str, &str)]) {
-    let document = host.document(FILTER);
+    bind_to(host, "own-address", FILTER, parameters);
+}
+
+fn bind_to(host: &Host, name: &str, filter: &str, parameters: &[(&str, &str)]) {
+    let document = host.document(filter);
     let _out = host.virsh(&["nwfilter-define", &document.to_string_lossy()]).ok();
     let parameters: String = parameters
         .iter()
@@ -138,7 +153,7 @@ fn bind(host: &Host, parameters: &[(&str, &str)]) {
     let document = host.document(&format!(
         "<filterbinding><owner><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
          <portdev name='tap0'/><mac address='02:00:00:00:00:01'/>\
-         <filterref filter='own-address'>{parameters}</filterref></filterbinding>"
+         <filterref filter='{name}'>{parameters}</filterref></filterbinding>"
     ));
     let _out = host
         .virsh(&["nwfilter-binding-create", &document.to_string_lossy()])
@@ -216,6 +231,64 @@ fn first() {
     lab.opens(5);
     lab.guest.send(&arp([10, 0, 0, 6]));
     assert!(!lab.passes(6) && lab.passes(5));
+}
+
+fn ipv6() {
+    let lab = Lab::new();
+    let host = Host::start();
+    let packet = |from: &str, to: &str, next: u8, payload: &[u8]| {
+        let [from, to] = [from, to].map(|text| text.parse::<Ipv6Addr>().expect("an address").octets());
+        let length = u16::try_from(payload.len()).expect("a short packet").to_be_bytes();
+        [&[0x60, 0, 0, 0][..], &length, &[next, 255], &from, &to, payload].concat()
+    };
+    let passes = |from: &str| {
+        let frame = frame(OTHER, GUEST, 0x86dd, &packet(from, "2001:db8::200", 59, &[0; 16]));
+        lab.guest.send(&frame);
+        lab.other.got(&frame)
+    };
+    let opens = |from: &str| wait::until("the port is open for what was learned", || passes(from).then_some(()));
+    let tries = |address: &str| {
+        let target = address.parse::<Ipv6Addr>().expect("an address").octets();
+        let payload = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &target].concat();
+        let frame = frame(ALL, GUEST, 0x86dd, &packet("::", "ff02::1:ff00:5", 58, &payload));
+        lab.guest.send(&frame);
+        lab.other.got(&frame)
+    };
+    let port = |number: u16| number.to_be_bytes();
+    let dhcp6 = |from: &str, ports: (u16, u16), kind: u8| {
+        let address = "2001:db8::7".parse::<Ipv6Addr>().expect("an address").octets();
+        let lifetimes = [0, 0, 9, 0, 0, 0, 9, 0];
+        let ia = [&[0; 12][..], &[0, 5, 0, 24], &address, &lifetimes].concat();
+        let message = [&[kind, 0, 0, 9, 0, 3, 0, 40][..], &ia].concat();
+        let length = u16::try_from(message.len() + 8).expect("a short message").to_be_bytes();
+        let datagram = [&port(ports.0)[..], &port(ports.1), &length, &[0, 0], &message].concat();
+        packet(from, "fe80::5", 17, &datagram)
+    };
+    assert!(passes("fe80::5"));
+    bind_to(&host, "own-address6", FILTER6, &[]);
+    assert!(!passes("2001:db8::5") && !passes("::"));
+    // What was seen first counts, and only for its kind.
+    assert!(tries("fe80::5"));
+    opens("fe80::5");
+    assert!(!passes("fe80::6") && !passes("2001:db8::5"));
+    let _passed = tries("2001:db8::5");
+    opens("2001:db8::5");
+    let _passed = tries("2001:db8::6");
+    assert!(!passes("2001:db8::6") && passes("fe80::5"));
+    let _out = host.virsh(&["nwfilter-binding-delete", "tap0"]).ok();
+    bind_to(&host, "own-address6", FILTER6, &[BY_DHCP]);
+    assert!(tries("fe80::5") && !passes("fe80::5"));
+    let question = frame(ALL, GUEST, 0x86dd, &dhcp6("fe80::5", (546, 547), 3));
+    lab.guest.send(&question);
+    assert!(lab.other.got(&question));
+    let answer = frame(GUEST, OTHER, 0x86dd, &dhcp6("fe80::1", (547, 546), 7));
+    lab.other.send(&answer);
+    assert!(lab.guest.got(&answer));
+    opens("2001:db8::7");
+    assert!(!passes("2001:db8::5"));
+    let release = frame(ALL, GUEST, 0x86dd, &dhcp6("fe80::5", (546, 547), 8));
+    lab.guest.send(&release);
+    wait::until("the port is closed", || (!passes("2001:db8::7")).then_some(()));
 }
 
 fn rogues() {
