@@ -63,6 +63,20 @@ fn print(plan: &plan::LaunchPlan) -> String {
         )
         .unwrap();
     }
+    for nic in &plan.nics {
+        let device = nic.device.as_deref().unwrap_or("(made up)");
+        let bridge = nic
+            .bridge
+            .as_ref()
+            .map_or_else(String::new, |bridge| format!(" on {bridge}"));
+        let mtu = nic.mtu.map_or_else(String::new, |mtu| format!(" mtu {mtu}"));
+        let link = if nic.up { "" } else { " unplugged" };
+        let filter = nic
+            .filter
+            .as_ref()
+            .map_or_else(String::new, |filter| format!(" filter {filter:?}"));
+        writeln!(out, "nic {} {device}{bridge}{mtu}{link}{filter}", nic.mac).unwrap();
+    }
     for cow in &plan.cows {
         writeln!(out, "cow {} over {}", cow.file.display(), cow.backing.display()).unwrap();
     }

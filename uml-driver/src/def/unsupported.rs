@@ -160,6 +160,10 @@ fn interface_reason(interface: &Interface) -> Option<String> {
             None => format!("type '{kind}', there are 'bridge' and 'ethernet'"),
         });
     }
+    let inside = interface.source.as_ref().and_then(|source| source.elements().next());
+    if let Some(inside) = inside.filter(|_| kind == "ethernet") {
+        return Some(format!("<{}> in <source>", inside.name));
+    }
     let target = interface.rest.element("target");
     if target.is_some_and(|target| target.attr("managed") == Some("no")) {
         return Some("<target managed='no'>, a device that somebody else made".to_owned());

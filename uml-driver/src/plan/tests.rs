@@ -247,6 +247,66 @@ fn what_uml_cannot_be_told_is_refused_by_name() {
     );
 }
 
+fn ethernet(inside: &str) -> String {
+    format!("<interface type='ethernet'><mac address='52:54:0:0:0:1'/>{inside}</interface>")
+}
+
+#[test]
+fn interfaces_that_could_not_be_as_promised_are_refused_by_name() {
+    let two = |inside: &str| format!("{}{}", ethernet(inside), ethernet(inside).replace("0:1'", "0:2'"));
+    let cases = [
+        (
+            ethernet("<vlan><tag id='4'/></vlan>"),
+            "interface '52:54:00:00:00:01' (<vlan>)",
+        ),
+        (ethernet("<script path='/bin/x'/>"), "(<script>)"),
+        (ethernet("<port isolated='yes'/>"), "(<port>)"),
+        (
+            ethernet("<source><ip address='192.0.2.1'/></source>"),
+            "(<ip> in <source>)",
+        ),
+        (
+            ethernet("<target dev='lab0' managed='no'/>"),
+            "(<target managed='no'>, a device that somebody else made)",
+        ),
+        (
+            "<interface type='mcast'><filterref filter='f'/></interface>".to_owned(),
+            "filter 'f' on type 'mcast', which no filter can reach",
+        ),
+        (
+            ethernet("").replace("52:54", "fe:54"),
+            "the address of interface 'fe:54:00:00:00:01' begins with 'fe'",
+        ),
+        (ethernet("<target dev='a b'/>"), "'a b', the device of interface"),
+        (
+            ethernet("<mtu size='575'/>"),
+            "has an MTU of 575, UML takes 576 to 65521",
+        ),
+        (
+            two("<target dev='lab0'/>"),
+            "interfaces '52:54:00:00:00:01' and '52:54:00:00:00:02' want the same device 'lab0'",
+        ),
+        (
+            ethernet("").repeat(33),
+            "domain 'vm' has 33 interfaces, 32 are possible",
+        ),
+    ];
+    for (interfaces, expected) in cases {
+        let error = launch(&def("", &interfaces)).unwrap_err();
+        assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
+        assert!(error.to_string().contains(expected), "{interfaces}: {error}");
+    }
+    // What only says how, or nothing, is no promise.
+    for harmless in [
+        "<port isolated='no'/>",
+        "<driver name='qemu'/>",
+        "<target dev='lab0' managed='yes'/>",
+    ] {
+        launch(&def("", &ethernet(harmless))).unwrap();
+    }
+    launch(&def("", &two(""))).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
