@@ -15,6 +15,7 @@ use driver_api::types::filter::PortRequest;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// What every entry point and every thread works on.
@@ -25,6 +26,7 @@ pub(crate) struct Core {
     gate: Arc<Gate>,
     learn: OnceLock<Arc<Learn>>,
     guardian: Mutex<Option<Guardian>>,
+    repairs: AtomicU64,
 }
 
 impl Core {
@@ -35,6 +37,7 @@ impl Core {
             gate,
             learn: OnceLock::new(),
             guardian: Mutex::new(None),
+            repairs: AtomicU64::new(0),
         }
     }
 
@@ -77,8 +80,17 @@ impl Core {
     pub(crate) fn repair(&self) -> Result<Vec<String>> {
         self.host.session("repair", |cx| {
             let _filters_stay = cx.update_read()?;
-            self.engine.repair()
+            let found = self.engine.repair()?;
+            if !found.is_empty() {
+                self.repairs.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(found)
         })
+    }
+
+    /// How often [`Core::repair`] had to.
+    pub(crate) fn repairs(&self) -> u64 {
+        self.repairs.load(Ordering::Relaxed)
     }
 
     /// Ends the driver's threads; rules stay in force.

@@ -4,33 +4,33 @@ use super::{Nwfilter, sound};
 use crate::engine::{Ports, unbound};
 use crate::filters::Filters;
 use crate::inspect::{count, facts, trial, view};
-use crate::kernel::Failure;
+use crate::kernel::{Failure, Kernel};
 use driver_api::driver::Inspect;
 use driver_api::error::Result;
 use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::inspect::{PortCounters, PortView, TestOutcome, TestRequest, TraceBatch};
 
+/// So many looks make sure of a difference.
+const LOOKS: u32 = 3;
+
 impl Inspect for Nwfilter {
     fn facts(&self) -> Result<Vec<(String, String)>> {
-        let (filters, ports) = (self.table(), self.core.engine.ports());
         let mut found = match self.core.kernel() {
             Ok(kernel) => {
+                let generation = kernel.generation().map(|number| number.to_string());
                 let mut found = facts::kernel(kernel.facts());
-                let tables = match kernel.verify(&facts::desired(&ports)) {
-                    Ok(deviations) => match deviations.as_slice() {
-                        [] => "as they should be".to_owned(),
-                        [only] => format!("changed by somebody else: {only}"),
-                        [first, more @ ..] => format!("changed by somebody else: {first}, and {} more", more.len()),
-                    },
-                    Err(failure) => format!("can not be read: {}", failure.into_error()),
-                };
-                found.push(("tables lockstep_nwfilter".to_owned(), tables));
+                let more = [
+                    ("tables lockstep_nwfilter", self.tables(&kernel)),
+                    ("generation", generation.unwrap_or_else(|error| error.to_string())),
+                    ("repairs", self.core.repairs().to_string()),
+                ];
+                found.extend(more.map(|(name, value)| (name.to_owned(), value)));
                 found
             }
             Err(error) => vec![("kernel".to_owned(), format!("ports can not be filtered: {error}"))],
         };
-        found.extend(facts::engine(&filters, &ports));
+        found.extend(facts::engine(&self.table(), &self.core.engine.ports()));
         Ok(found)
     }
 
@@ -88,6 +88,27 @@ impl Inspect for Nwfilter {
         self.core.engine.reload(table)?;
         tracing::info!("filters and bindings read anew");
         Ok(())
+    }
+}
+
+impl Nwfilter {
+    /// Whether the kernel holds what it should. Nobody is kept from changing it meanwhile, so a difference counts only if
+    /// it is there again and again.
+    fn tables(&self, kernel: &Kernel) -> String {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let desired = facts::desired(&self.core.engine.ports());
+            match kernel.verify(&desired).map_err(Failure::into_error) {
+                Ok(found) if found.is_empty() => return "as they should be".to_owned(),
+                Ok(_) if looks < LOOKS => {}
+                Ok(found) => {
+                    let first = found.first().map_or_else(String::new, ToString::to_string);
+                    return format!("{} differences, first: {first}", found.len());
+                }
+                Err(error) => return format!("can not be read: {error}"),
+            }
+        }
     }
 }
 

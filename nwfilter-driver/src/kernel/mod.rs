@@ -42,7 +42,9 @@ pub use deviation::Deviation;
 pub use failure::{Failure, Outcome};
 
 use crate::nft::ip_set;
+use crate::nft::object::kind;
 use crate::nft::socket::group;
+use crate::nft::wire::Message;
 use crate::nft::{Batch, Socket, Verdict};
 use crate::ruleset::{Desired, ProgramName};
 use driver_api::error::{Code, Error, Origin, Result};
@@ -201,6 +203,20 @@ impl Kernel {
         let wanted = Image::of(desired, None, self.plan(), &sets)?;
         let found = readback::image(socket).map_err(failure::unread)?;
         Ok(deviation::between(&wanted, &found))
+    }
+
+    /// The number of the last transaction of anybody in this network namespace.
+    ///
+    /// # Errors
+    /// The kernel can not be asked.
+    pub fn generation(&self) -> Result<u32> {
+        let read = |message: Message<'_>| message.attributes().number(1);
+        let found = self.reader().get(None, kind::GETGEN, |_| {}, read);
+        let found = found.map_err(|error| failure::unread(error).into_error())?;
+        found.first().copied().ok_or_else(|| {
+            let message = "the kernel does not tell the generation of its rules";
+            Error::new(Code::BUILD_FIREWALL, Origin::NWFILTER, message)
+        })
     }
 
     /// Which program the kernel's maps lead each port to. Ports of programs without any rule are not known there.

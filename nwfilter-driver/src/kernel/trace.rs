@@ -58,6 +58,10 @@ pub struct Trace {
     lost: u64,
 }
 
+/// So many packets in a second are traced each way: whoever looks can not read more, and a guest that floods its port
+/// must not keep the machine busy with tales of it.
+const PER_SECOND: u64 = 200;
+const BURST: u32 = 50;
 const PREROUTING: u32 = 0;
 const FORWARD: u32 = 2;
 const POSTROUTING: u32 = 4;
@@ -117,6 +121,10 @@ fn marking(number: u32, device: &[u8]) -> Batch<What> {
                     from: first,
                     how: Comparison::Equal,
                     with: device.to_vec(),
+                },
+                Expression::Limit {
+                    per_second: PER_SECOND,
+                    burst: BURST,
                 },
                 Expression::Immediate {
                     into: first,

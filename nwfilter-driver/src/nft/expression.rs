@@ -260,6 +260,13 @@ pub enum Expression {
     },
     /// Counts packets and bytes; what it counted is read with the rule.
     Counter,
+    /// Ends the rule for what comes faster than so many packets in a second.
+    Limit {
+        /// So many.
+        per_second: u64,
+        /// So many more at once.
+        burst: u32,
+    },
     /// Whether a header or an option is there: 1 or 0.
     Present {
         /// One of [`exthdr`].
@@ -316,6 +323,7 @@ impl Expression {
             Self::Lookup { .. } | Self::Dispatch { .. } => "lookup",
             Self::Verdict(_) | Self::Immediate { .. } => "immediate",
             Self::Counter => "counter",
+            Self::Limit { .. } => "limit",
             Self::Present { .. } => "exthdr",
             Self::Connection { .. } => "ct",
             Self::Reject { .. } => "reject",

@@ -87,6 +87,7 @@ fn expression() -> impl Strategy<Value = Expression> {
     let acts = prop_oneof![
         verdict().prop_map(Expression::Verdict),
         Just(Expression::Counter),
+        (1..u64::from(u32::MAX), 1..u32::MAX).prop_map(|(per_second, burst)| Expression::Limit { per_second, burst }),
         any::<u8>().prop_map(|code| Expression::Reject { code }),
         (name(), register(), any::<u32>()).prop_map(|(set, key, above)| Expression::CountConnections {
             set,

@@ -77,6 +77,10 @@ impl Expression {
                 value: value(2)?,
             },
             "counter" => Self::Counter,
+            "limit" if data.long(2)? == 1 => Self::Limit {
+                per_second: data.long(1)?,
+                burst: data.number(3)?,
+            },
             "exthdr" if data.number(5) == Some(EXTHDR_PRESENT) => Self::Present {
                 header: data.number(6)?,
                 kind: *data.get(2)?.first()?,

@@ -85,6 +85,11 @@ impl Expression {
                 w.nest(2, |w| w.bytes_of(DATA_VALUE, value));
             }
             Self::Counter | Self::Unknown(_) => {}
+            Self::Limit { per_second, burst } => {
+                w.long(1, *per_second);
+                w.long(2, 1);
+                w.number(3, *burst);
+            }
             Self::Present { header, kind, into } => {
                 w.number(1, into.number());
                 w.bytes_of(2, &[*kind]);
