@@ -50,6 +50,11 @@ pub(crate) const CASES: &[Case] = &[
         run: unknown_filter,
     },
     Case {
+        name: "interface_whose_address_is_learned_is_held_to_it",
+        needs: &[Root, Uml, Virsh],
+        run: learns,
+    },
+    Case {
         name: "interface_that_can_not_be_made_fails_the_start_and_leaves_nothing",
         needs: &[Root, Uml, Virsh],
         run: refused,
@@ -276,6 +281,23 @@ fn spoofs() {
     assert!(!has("vnet0"));
     assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
     assert!(!net.ruleset().contains("vnet0"));
+}
+
+fn learns() {
+    let _net = network();
+    let host = Host::start();
+    // The filter wants an address and is told none: the guest's first packets tell it.
+    let script = with_address(&format!(
+        "while ! ping -c 1 -W 1 {HOST} >/dev/null; do :; done; ip addr add 10.9.0.66/24 dev vec0; {} {}",
+        ping("10.9.0.66", "other"),
+        ping("10.9.0.2", "own")
+    ));
+    let interface = on_bridge("<filterref filter='no-ip-spoofing'/>");
+    start(&host, &Document::new("vm1").running(&script).device(&interface));
+    says(&host, "vm1", "own yes");
+    assert!(host.console_log("vm1").contains("other no"));
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
 }
 
 /// A filter of the case's own, that forbids pings or nothing.
