@@ -3,6 +3,7 @@
 //! It knows who opened a connection, whether it was answered, and which ICMP errors belong to it. It does not follow TCP
 //! sequence numbers, nor do connections end.
 
+use super::limit::{Limit, Sender};
 use super::packet::Packet;
 use super::tuple::{Ends, TcpFlags, Tuple};
 use crate::ruleset::States;
@@ -20,7 +21,6 @@ struct Connection {
     answered: bool,
     /// TCP: asked for, and not yet agreed to.
     asked: bool,
-    sender: Sender,
 }
 
 impl Connection {
@@ -42,15 +42,14 @@ impl Connection {
     }
 }
 
-/// Whom limits of connections count for.
-type Sender = (Vec<u8>, Vec<u8>);
-
 /// All connections that passed.
 #[derive(Debug, Default)]
 pub struct Connections {
     list: Vec<Connection>,
     /// Connections by their first packet's tuple and by its answer's, with whether it is the answer's.
     by_tuple: HashMap<Tuple, (usize, bool)>,
+    /// What limits counted; some of it may have come to nothing since.
+    counted: HashMap<(Limit, Sender), Vec<Tuple>>,
 }
 
 /// What tracking says of one packet.
@@ -60,9 +59,8 @@ pub struct Tracked {
     reply: Option<bool>,
     opens: Option<Tuple>,
     asks: bool,
-    sender: Sender,
-    /// Protocols of the connections that the sender has open, this one included.
-    open: Vec<u8>,
+    /// Of its connection's first packet; of its own without a connection.
+    tuple: Option<Tuple>,
 }
 
 impl Tracked {
@@ -77,29 +75,26 @@ impl Tracked {
     pub const fn is_reply(&self) -> Option<bool> {
         self.reply
     }
-
-    /// Whether its sender has more connections open than this, of one protocol or of all.
-    #[must_use]
-    pub fn sender_has_more_than(&self, protocol: Option<u8>, limit: u32) -> bool {
-        let counts = |open: &&u8| protocol.is_none_or(|protocol| protocol == **open);
-        u32::try_from(self.open.iter().filter(counts).count()).is_ok_and(|count| count > limit)
-    }
 }
 
 impl Connections {
     /// Finds the connection of an IP packet. One that opens a connection does so only when it is confirmed.
     pub fn look(&mut self, packet: &Packet<'_>) -> Tracked {
-        let mut asks = false;
+        let (mut asks, mut of) = (false, None);
         let (state, reply, opens) = match Ends::read(packet) {
             Ends::Invalid => (INVALID, None, None),
             Ends::Ignored => (0, None, None),
             Ends::Error(about) => match about.reversed().and_then(|tuple| self.by_tuple.get(&tuple)) {
-                Some((_, is_reply)) => (RELATED, Some(*is_reply), None),
+                Some((at, is_reply)) => {
+                    of = Some(*at);
+                    (RELATED, Some(*is_reply), None)
+                }
                 None => (INVALID, None, None),
             },
             Ends::Talk { tuple, opens, flags } => match self.by_tuple.get(&tuple) {
                 Some((at, is_reply)) => {
                     let (state, reply) = self.list[*at].next(*is_reply, flags);
+                    of = reply.map(|_| *at);
                     (state, reply, None)
                 }
                 None if opens && tuple.reversed().is_some() => {
@@ -109,18 +104,29 @@ impl Connections {
                 None => (INVALID, None, None),
             },
         };
-        let sender = sender(packet);
-        let of_sender = self.list.iter().filter(|connection| connection.sender == sender);
-        let mut open: Vec<u8> = of_sender.map(|connection| connection.opened.protocol).collect();
-        open.extend(opens.as_ref().map(|tuple| tuple.protocol));
+        let tuple = match of {
+            Some(at) => Some(self.list[at].opened.clone()),
+            None => Tuple::of(packet),
+        };
         Tracked {
             state,
             reply,
             opens,
             asks,
-            sender,
-            open,
+            tuple,
         }
+    }
+
+    /// How many connections a limit counts for a packet's sender, that of the packet included. `None` if the packet's
+    /// ends can not be read.
+    pub fn count(&mut self, limit: &Limit, packet: &Packet<'_>, tracked: &Tracked) -> Option<usize> {
+        let tuple = tracked.tuple.as_ref()?;
+        let counted = self.counted.entry((limit.clone(), limit.sender(packet))).or_default();
+        counted.retain(|tuple| self.by_tuple.contains_key(tuple));
+        if !counted.contains(tuple) {
+            counted.push(tuple.clone());
+        }
+        Some(counted.len())
     }
 
     /// The packet arrived: what it opened is a connection now.
@@ -138,18 +144,8 @@ impl Connections {
             opened,
             answered: false,
             asked: tracked.asks,
-            sender: tracked.sender,
         });
     }
-}
-
-fn sender(packet: &Packet<'_>) -> Sender {
-    let address = match packet.ip_version() {
-        Some(4) => packet.network().get(12..16),
-        _ => packet.network().get(8..24),
-    };
-    let mac = packet.link().get(6..12).unwrap_or_default();
-    (mac.to_vec(), address.unwrap_or_default().to_vec())
 }
 
 #[cfg(test)]
@@ -233,23 +229,5 @@ mod tests {
         seen(&mut connections, &question);
         assert_eq!(seen(&mut connections, &error("192.0.2.1")), (RELATED, BACK));
         assert_eq!(seen(&mut connections, &error("192.0.2.9")), (INVALID, None));
-    }
-
-    #[test]
-    fn connections_are_counted_by_sender_and_protocol() {
-        let mut connections = Connections::default();
-        let mut more_than = |text: &str, protocol, limit| {
-            let (_, frame) = describe::packet(text, GUEST).unwrap();
-            let tracked = connections.look(&Packet::read(&frame).unwrap());
-            let more = tracked.sender_has_more_than(protocol, limit);
-            connections.confirm(tracked);
-            more
-        };
-        assert!(!more_than("udp 192.0.2.1:1 > 192.0.2.2:53", None, 1));
-        assert!(more_than("udp 192.0.2.1:2 > 192.0.2.2:53", None, 1));
-        assert!(more_than("udp 192.0.2.1:2 > 192.0.2.2:53", None, 1));
-        assert!(!more_than("tcp 192.0.2.1:2 > 192.0.2.2:53 syn", Some(6), 1));
-        assert!(more_than("tcp 192.0.2.1:3 > 192.0.2.2:53 syn", Some(6), 1));
-        assert!(!more_than("udp 192.0.2.9:1 > 192.0.2.2:53", None, 1));
     }
 }

@@ -4,6 +4,7 @@
 //! describe, pcap, frame   where frames come from: words, captures, parts
 //! packet                  what nf_tables can read of a frame
 //! tuple, connection       whose connection a packet belongs to
+//! question, limit         what a frame alone answers, and how many connections are too many
 //! run                     hooks, chains, rules: the fate and why
 //! check                   all of it with any bytes
 //! ```
@@ -14,8 +15,10 @@ pub mod check;
 pub mod connection;
 pub mod describe;
 pub mod frame;
+pub mod limit;
 pub mod packet;
 pub mod pcap;
+pub mod question;
 pub mod run;
 pub mod tuple;
 

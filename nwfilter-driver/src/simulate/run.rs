@@ -1,7 +1,9 @@
 //! `run`: a frame's way through the hooks, rule by rule, as the kernel's tables would decide it.
 
 use super::connection::{Connections, Tracked};
+use super::limit::Limit;
 use super::packet::Packet;
+use super::question::{self, masked};
 use crate::ruleset::{
     Base, ChainName, Condition, Hook, Load, Origin, Predicate, Program, Rule, SlotKey, Test, Verdict,
 };
@@ -116,6 +118,7 @@ pub fn run(rules: Rules<'_>, way: Way, frame: &[u8], connections: &mut Connectio
     let mut walk = Walk {
         rules,
         tracked: None,
+        exceeded: Vec::new(),
         outcome: Outcome {
             fate: Fate::Pass,
             decided: None,
@@ -168,6 +171,8 @@ fn ether_type(condition: &Condition) -> Option<&[u8]> {
 struct Walk<'a> {
     rules: Rules<'a>,
     tracked: Option<Tracked>,
+    /// Limits that the packet's sender is above.
+    exceeded: Vec<Limit>,
     outcome: Outcome,
 }
 
@@ -217,8 +222,9 @@ impl Walk<'_> {
             {
                 return self.lost(Fate::Drop, format!("the bridge does not forward it: {why}"));
             }
-            if tracking {
-                self.tracked = Some(connections.look(&packet));
+            if tracking && !self.track(&packet, connections) {
+                let why = "dropped: its connection is to be counted, and can not be told from others";
+                return self.lost(Fate::Drop, why.to_owned());
             }
         }
         let passed = self.outcome.fate == Fate::Pass && behind.iter().all(|hook| self.ask(*hook, &packet));
@@ -230,6 +236,23 @@ impl Walk<'_> {
         {
             connections.confirm(tracked);
         }
+    }
+
+    /// Looks the connection up and counts it. `false` if the kernel drops what it can not count.
+    fn track(&mut self, packet: &Packet<'_>, connections: &mut Connections) -> bool {
+        let tracked = connections.look(packet);
+        for limit in Limit::all(self.rules.program) {
+            if !limit.counts(packet) {
+                continue;
+            }
+            match connections.count(&limit, packet, &tracked) {
+                Some(count) if limit.is_exceeded(count) => self.exceeded.push(limit),
+                Some(_) => {}
+                None => return false,
+            }
+        }
+        self.tracked = Some(tracked);
+        true
     }
 
     fn lost(&mut self, fate: Fate, note: String) {
@@ -273,7 +296,7 @@ impl Walk<'_> {
             return Said::Nothing;
         };
         for (at, rule) in rules.iter().enumerate() {
-            if !self.matches(rule, packet) {
+            if !self.matches(name.hook, rule, packet) {
                 continue;
             }
             self.outcome.path.push(Step {
@@ -301,37 +324,22 @@ impl Walk<'_> {
         Said::Nothing
     }
 
-    fn matches(&mut self, rule: &Rule, packet: &Packet<'_>) -> bool {
-        rule.conditions
-            .iter()
-            .all(|condition| self.holds(condition, packet).unwrap_or_default())
+    fn matches(&mut self, hook: Hook, rule: &Rule, packet: &Packet<'_>) -> bool {
+        let holds = |condition| self.holds(hook, rule, condition, packet).unwrap_or_default();
+        rule.conditions.iter().all(holds)
     }
 
     /// Whether a condition holds; `None` if what it asks for is not there.
-    fn holds(&mut self, condition: &Condition, packet: &Packet<'_>) -> Option<bool> {
+    fn holds(&mut self, hook: Hook, rule: &Rule, condition: &Condition, packet: &Packet<'_>) -> Option<bool> {
         let (found, negated) = match condition {
-            Condition::Bytes {
-                load,
-                mask,
-                test,
-                negated,
-            } => {
-                let value = masked(packet.load(*load)?, mask.as_deref());
-                let found = match test {
-                    Test::Equal(wanted) => value == *wanted,
-                    Test::Range(first, last) => (first..=last).contains(&&value),
-                };
-                (found, *negated)
-            }
             Condition::Slot { slot, keys, negated } => (self.in_slot(*slot, keys, packet)?, *negated),
-            Condition::Same { left, right, negated } => (packet.load(*left)? == packet.load(*right)?, *negated),
             Condition::State { states, negated } => {
                 let state = self.tracked.as_ref().map_or(0, Tracked::state);
                 (state & states != 0, *negated)
             }
             Condition::Reply(wanted) => (self.tracked.as_ref()?.is_reply()? == *wanted, false),
-            Condition::TcpOption { kind, negated } => (packet.has_tcp_option(*kind)?, *negated),
-            Condition::Predicate { predicate, negated } => (self.predicate(predicate, packet), *negated),
+            Condition::Predicate { predicate, negated } => (self.predicate(hook, rule, predicate), *negated),
+            of_frame => return question::holds(of_frame, packet),
         };
         Some(found != negated)
     }
@@ -345,16 +353,10 @@ impl Walk<'_> {
         Some(slot.is_some_and(|slot| slot.contains(&element)))
     }
 
-    fn predicate(&mut self, predicate: &Predicate, packet: &Packet<'_>) -> bool {
+    fn predicate(&mut self, hook: Hook, rule: &Rule, predicate: &Predicate) -> bool {
         match predicate {
-            Predicate::Connections { v6, protocol, above } => {
-                let version = if *v6 { 6 } else { 4 };
-                let same_protocol =
-                    protocol.is_none_or(|wanted| packet.transport().is_some_and(|t| t.protocol == wanted));
-                let Some(tracked) = self.tracked.as_ref() else {
-                    return false;
-                };
-                packet.ip_version() == Some(version) && same_protocol && tracked.sender_has_more_than(*protocol, *above)
+            Predicate::Connections { .. } => {
+                Limit::of(hook, rule, predicate).is_some_and(|limit| self.exceeded.contains(&limit))
             }
             Predicate::IpSet { name, .. } => {
                 let note = format!("depends on ipset '{name}', taken as if the packet were not in it");
@@ -364,13 +366,6 @@ impl Walk<'_> {
                 false
             }
         }
-    }
-}
-
-fn masked(value: &[u8], mask: Option<&[u8]>) -> Vec<u8> {
-    match mask {
-        None => value.to_vec(),
-        Some(mask) => value.iter().zip(mask).map(|(byte, mask)| byte & mask).collect(),
     }
 }
 

@@ -46,6 +46,13 @@ impl Tuple {
         })
     }
 
+    /// The ends that a packet names, whatever else is wrong with it.
+    #[must_use]
+    pub fn of(packet: &Packet<'_>) -> Option<Self> {
+        let (version, protocol, bytes) = transport(packet)?;
+        Self::read(version, packet.network(), protocol, bytes)
+    }
+
     fn read(version: u8, header: &[u8], protocol: u8, transport: &[u8]) -> Option<Self> {
         let (source, target) = match version {
             4 => (header.get(12..16)?, header.get(16..20)?),
@@ -53,6 +60,7 @@ impl Tuple {
         };
         let (source_port, target_port) = match protocol {
             TCP | UDP | UDPLITE | SCTP => (be16(transport, 0)?, be16(transport, 2)?),
+            ICMP | ICMPV6 if transport.len() < 8 => return None,
             ICMP | ICMPV6 => (be16(transport, 4)?, be16(transport, 0)?),
             GRE if transport.get(1)? & 7 == 1 => (0, be16(transport, 6)?),
             _ => (0, 0),
@@ -114,14 +122,7 @@ impl Ends {
     }
 
     fn find(packet: &Packet<'_>) -> Option<Self> {
-        let version = packet.ip_version()?;
-        let (protocol, bytes) = match version {
-            4 => {
-                let transport = packet.transport().filter(|transport| !transport.later_fragment)?;
-                (transport.protocol, packet.link().get(transport.at..)?)
-            }
-            _ => behind_extensions(packet.network())?,
-        };
+        let (version, protocol, bytes) = transport(packet)?;
         let tuple = Tuple::read(version, packet.network(), protocol, bytes);
         let sum = |bytes: &[u8]| folded(pseudo_header(packet.network(), version, protocol, bytes.len()), bytes);
         let mut tcp = None;
@@ -157,6 +158,17 @@ impl Ends {
             flags: tcp,
         })
     }
+}
+
+/// The IP version, the protocol and its header.
+fn transport<'p>(packet: &'p Packet<'_>) -> Option<(u8, u8, &'p [u8])> {
+    let version = packet.ip_version()?;
+    if version == 6 {
+        let (protocol, bytes) = behind_extensions(packet.network())?;
+        return Some((version, protocol, bytes));
+    }
+    let transport = packet.transport().filter(|transport| !transport.later_fragment)?;
+    Some((version, transport.protocol, packet.link().get(transport.at..)?))
 }
 
 /// The protocol and header behind all extension headers of IPv6. Other than nf_tables, connection tracking looks behind an
