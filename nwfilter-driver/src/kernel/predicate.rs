@@ -5,9 +5,9 @@ use super::lower::{self, Place};
 use super::names::{TABLE, mark};
 use super::object::{Plan, RuleObject, SetObject};
 use super::step;
-use crate::nft::expression::{Expression, Register, payload};
+use crate::nft::expression::{Expression, Register, ct, payload};
 use crate::nft::{Rule, Set};
-use crate::ruleset::{self, Condition, Desired, Hook, Origin, Predicate};
+use crate::ruleset::{self, Condition, Desired, Hook, Origin, Predicate, States};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -128,6 +128,8 @@ impl Asks {
             match &ask.predicate {
                 Predicate::Connections { above, .. } => {
                     let set = counting_set(ask, v6);
+                    // The kernel drops what it is to count and can not tell from others, whichever port it comes from.
+                    expressions.extend(of_a_connection());
                     expressions.extend(key(ask, v6));
                     expressions.push(Expression::CountConnections {
                         set: set.set.name.clone(),
@@ -176,6 +178,17 @@ const MAC: u32 = 6;
 const MAC_IN_KEY: u32 = 8;
 /// As many senders as are counted at once; more are not limited.
 const SENDERS: u32 = 65_535;
+
+/// Goes on if the packet belongs to a connection or opens one.
+fn of_a_connection() -> Vec<Expression> {
+    const VALID: States = 0b111;
+    let mut steps = vec![Expression::Connection {
+        key: ct::STATE,
+        into: Register::FIRST,
+    }];
+    steps.extend(step::bits_of_first(step::kernel_states(VALID), true));
+    steps
+}
 
 /// Reads the hardware address of the guest and the address of the sender.
 fn key(ask: &Ask, v6: bool) -> [Expression; 2] {
