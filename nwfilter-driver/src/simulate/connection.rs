@@ -59,8 +59,8 @@ pub struct Tracked {
     reply: Option<bool>,
     opens: Option<Tuple>,
     asks: bool,
-    /// Of its connection's first packet; of its own without a connection.
-    tuple: Option<Tuple>,
+    /// Of its connection's first packet.
+    connection: Option<Tuple>,
 }
 
 impl Tracked {
@@ -104,29 +104,30 @@ impl Connections {
                 None => (INVALID, None, None),
             },
         };
-        let tuple = match of {
-            Some(at) => Some(self.list[at].opened.clone()),
-            None => Tuple::of(packet),
-        };
+        let connection = of
+            .map(|at: usize| self.list[at].opened.clone())
+            .or_else(|| opens.clone());
         Tracked {
             state,
             reply,
             opens,
             asks,
-            tuple,
+            connection,
         }
     }
 
-    /// How many connections a limit counts for a packet's sender, that of the packet included. `None` if the packet's
-    /// ends can not be read.
-    pub fn count(&mut self, limit: &Limit, packet: &Packet<'_>, tracked: &Tracked) -> Option<usize> {
-        let tuple = tracked.tuple.as_ref()?;
+    /// How many connections a limit counts for a packet's sender, that of the packet included. Packets without a
+    /// connection do not count.
+    pub fn count(&mut self, limit: &Limit, packet: &Packet<'_>, tracked: &Tracked) -> usize {
+        let Some(connection) = &tracked.connection else {
+            return 0;
+        };
         let counted = self.counted.entry((limit.clone(), limit.sender(packet))).or_default();
         counted.retain(|tuple| self.by_tuple.contains_key(tuple));
-        if !counted.contains(tuple) {
-            counted.push(tuple.clone());
+        if !counted.contains(connection) {
+            counted.push(connection.clone());
         }
-        Some(counted.len())
+        counted.len()
     }
 
     /// The packet arrived: what it opened is a connection now.

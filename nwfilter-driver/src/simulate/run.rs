@@ -222,9 +222,8 @@ impl Walk<'_> {
             {
                 return self.lost(Fate::Drop, format!("the bridge does not forward it: {why}"));
             }
-            if tracking && !self.track(&packet, connections) {
-                let why = "dropped: its connection is to be counted, and can not be told from others";
-                return self.lost(Fate::Drop, why.to_owned());
+            if tracking {
+                self.track(&packet, connections);
             }
         }
         let passed = self.outcome.fate == Fate::Pass && behind.iter().all(|hook| self.ask(*hook, &packet));
@@ -238,21 +237,13 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks the connection up and counts it. `false` if the kernel drops what it can not count.
-    fn track(&mut self, packet: &Packet<'_>, connections: &mut Connections) -> bool {
+    /// Looks the connection up and counts it.
+    fn track(&mut self, packet: &Packet<'_>, connections: &mut Connections) {
         let tracked = connections.look(packet);
-        for limit in Limit::all(self.rules.program) {
-            if !limit.counts(packet) {
-                continue;
-            }
-            match connections.count(&limit, packet, &tracked) {
-                Some(count) if limit.is_exceeded(count) => self.exceeded.push(limit),
-                Some(_) => {}
-                None => return false,
-            }
-        }
+        let mut limits = Limit::all(self.rules.program);
+        limits.retain(|limit| limit.counts(packet) && limit.is_exceeded(connections.count(limit, packet, &tracked)));
+        self.exceeded = limits;
         self.tracked = Some(tracked);
-        true
     }
 
     fn lost(&mut self, fate: Fate, note: String) {

@@ -46,13 +46,6 @@ impl Tuple {
         })
     }
 
-    /// The ends that a packet names, whatever else is wrong with it.
-    #[must_use]
-    pub fn of(packet: &Packet<'_>) -> Option<Self> {
-        let (version, protocol, bytes) = transport(packet)?;
-        Self::read(version, packet.network(), protocol, bytes)
-    }
-
     fn read(version: u8, header: &[u8], protocol: u8, transport: &[u8]) -> Option<Self> {
         let (source, target) = match version {
             4 => (header.get(12..16)?, header.get(16..20)?),
