@@ -34,3 +34,8 @@ fn every_seed_of_filter_rules_is_harmless() {
 fn every_seed_of_guest_frames_is_harmless() {
     every_seed_of("guest_frames", check_frames);
 }
+
+#[test]
+fn every_seed_of_binding_xml_is_harmless() {
+    every_seed_of("binding_xml", nwfilter_driver::binding::check_round_trip);
+}

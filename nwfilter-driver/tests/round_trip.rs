@@ -140,4 +140,18 @@ proptest! {
     fn any_markup_is_read_or_refused(text in "(<rule action='drop' direction='in'>|</rule>|<tcp|<arp|/>|>| match='no'| srcipaddr='\\$A'| srcipmask='8'| state='NEW'|<filterref filter='x'>|</filterref>|<uuid/>|<parameter name='A' value='1'/>| ){0,16}") {
         check_round_trip(format!("<filter name='x'>{text}</filter>").as_bytes());
     }
+
+    #[test]
+    fn any_binding_is_read_or_refused(
+        name in "[a-z<&;/é\\n]{0,4}", port in "[a-z./:é \\n]{0,18}", mac in "[0-9a-f]{1,2}(:[0-9a-f]{1,2}){4,6}", filter in "[ -~é]{0,6}",
+        inside in "(<linkdev name='e/0'/>|<linkdev name='eth0'/>|<mac address='02:00:00:00:00:02'/>|<owner/>|text|<x/>){0,2}",
+        parameters in "(<parameter name='(IP|A-B|CTRL_IP_LEARNING)' value='[0-9a-z.:/$]{0,6}'/>){0,3}",
+    ) {
+        let (name, port, filter) = (escaped(&name), escaped(&port), escaped(&filter));
+        let document = format!(
+            "<filterbinding><owner><name>{name}</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
+             <portdev name='{port}'/><mac address='{mac}'/>{inside}<filterref filter='{filter}'>{parameters}</filterref></filterbinding>"
+        );
+        nwfilter_driver::binding::check_round_trip(document.as_bytes());
+    }
 }

@@ -13,3 +13,31 @@ pub mod store;
 pub mod validate;
 
 pub use def::{BindingDef, Maker, Owner};
+
+use crate::def::parse::Mode;
+
+/// What every document must survive: if it is accepted, then its printed form is accepted, means the same and prints
+/// the same, also from a file.
+///
+/// Fuzzing and property tests call this.
+///
+/// # Panics
+/// The driver has a bug.
+pub fn check_round_trip(document: &[u8]) {
+    for mode in [Mode::Strict, Mode::Compat] {
+        let Ok(parsed) = parse::parse(document, mode) else {
+            continue;
+        };
+        let printed = parsed.def.to_string();
+        match parse::parse(printed.as_bytes(), Mode::Validate) {
+            Ok(again) => {
+                assert_eq!(
+                    again.def, parsed.def,
+                    "the printed form means something else:\n{printed}"
+                );
+                assert_eq!(again.def.to_string(), printed, "the printed form is not stable");
+            }
+            Err(error) => assert_eq!(None, Some(error.to_string()), "the printed form is refused:\n{printed}"),
+        }
+    }
+}

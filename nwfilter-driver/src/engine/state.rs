@@ -37,6 +37,10 @@ pub struct Placed {
     old: Option<ProgramName>,
 }
 
+/// So many programs of a filter are tried for a port before it gets its own. If there are that many, its values are such as
+/// no two ports share, and to try them all would cost the square of the ports.
+const LOOKED_AT: usize = 64;
+
 /// Makes the next state.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -52,10 +56,11 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Begins with what is in force, for the same filters or others.
+    /// Begins with what is in force, for the same filters or others. Filters of our own never change, so that ports can use
+    /// the programs of those that stay.
     #[must_use]
     pub fn new(state: &State, filters: &'a Filters, internal: &'a Filters) -> Self {
-        Self {
+        let plan = Self {
             filters,
             internal,
             needs: Needs::new(filters),
@@ -63,7 +68,22 @@ impl<'a> Plan<'a> {
             next: state.clone(),
             placed: Vec::new(),
             fresh: Vec::new(),
+        };
+        plan.knowing(|source| matches!(source, Source::Internal(_)))
+    }
+
+    /// Lets ports use the programs of those that stay; not to be called when filters change.
+    #[must_use]
+    pub fn sharing(self) -> Self {
+        self.knowing(|source| matches!(source, Source::Filter(_)))
+    }
+
+    fn knowing(mut self, which: impl Fn(&Source) -> bool) -> Self {
+        for (source, compiled) in self.next.programs.values().filter(|(source, _)| which(source)) {
+            let known = self.known.entry(source.clone()).or_default();
+            known.push(Arc::clone(compiled));
         }
+        self
     }
 
     /// Takes a port out; what it had, if it was there.
@@ -142,7 +162,8 @@ impl<'a> Plan<'a> {
     /// Rules that somebody else has already, or new ones.
     fn rules(&mut self, port: &str, need: &Need) -> Result<(Arc<Compiled>, Slots)> {
         let known = self.known.entry(need.source.clone()).or_default();
-        if let Some(fitting) = known.iter().find(|compiled| compiled.fits(&need.values)) {
+        let mut near = known.iter().rev().take(LOOKED_AT);
+        if let Some(fitting) = near.find(|compiled| compiled.fits(&need.values)) {
             return Ok((Arc::clone(fitting), fitting.fill(&need.values)?));
         }
         let compiled = match &need.source {
@@ -154,15 +175,6 @@ impl<'a> Plan<'a> {
         known.push(Arc::clone(&compiled));
         self.fresh.push((port.to_owned(), Arc::clone(&compiled)));
         Ok((compiled, slots))
-    }
-
-    /// Lets ports that are put in use the programs of those that stay; not to be called when their filters change.
-    #[must_use]
-    pub fn sharing(mut self) -> Self {
-        for (source, compiled) in self.next.programs.values() {
-            self.known.entry(source.clone()).or_default().push(Arc::clone(compiled));
-        }
-        self
     }
 
     /// The next state, with names for all programs.
