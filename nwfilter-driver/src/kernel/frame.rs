@@ -71,6 +71,13 @@ impl Needs {
         }
     }
 
+    /// Also the states that others need.
+    pub(super) const fn with_state_of(mut self, others: Self) -> Self {
+        self.state.v4 |= others.state.v4;
+        self.state.v6 |= others.state.v6;
+        self
+    }
+
     const fn mark(self) -> bool {
         self.state.any() || self.reject.any() || self.asks.any()
     }

@@ -71,6 +71,14 @@ impl<'a> Part<'a> {
         part.slots.extend(&part.programs);
         part
     }
+
+    /// Whether there is a port before and after whose rules change.
+    fn rejudges(&self, from: &Desired, to: &Desired) -> bool {
+        from.ports.iter().any(|(name, rules)| {
+            let touched = self.ports.contains(name.as_str()) || self.programs.contains(rules.program.as_str());
+            touched && to.ports.contains_key(name)
+        })
+    }
 }
 
 fn same(old: Option<&Arc<Program>>, new: Option<&Arc<Program>>) -> bool {
@@ -94,8 +102,31 @@ fn hooks(program: &Program) -> [bool; 4] {
 impl Image {
     /// The objects of a rule set; with a `part`, only of that and what surrounds it.
     pub(super) fn of(desired: &Desired, part: Option<&Part<'_>>, plan: Plan, sets: &IpSets) -> Outcome<Self> {
+        Self::with(desired, part, plan, sets, Needs::of(desired, plan))
+    }
+
+    /// The step that must be taken before some ports of `from` may have their rules of `to`: the rules stay, but what
+    /// knows the state of connections is there. `None` if it is there already, or no port needs to wait for it.
+    ///
+    /// A packet that passed the first hook before would come to rules that ask for a state which nobody noted.
+    pub(super) fn ahead(
+        from: &Desired,
+        to: &Desired,
+        part: &Part<'_>,
+        plan: Plan,
+        sets: &IpSets,
+    ) -> Outcome<Option<Self>> {
+        let (before, after) = (Needs::of(from, plan), Needs::of(to, plan));
+        let both = before.with_state_of(after);
+        if both == before || !part.rejudges(from, to) {
+            return Ok(None);
+        }
+        Self::with(from, Some(part), plan, sets, both).map(Some)
+    }
+
+    fn with(desired: &Desired, part: Option<&Part<'_>>, plan: Plan, sets: &IpSets, needs: Needs) -> Outcome<Self> {
         let asks = Asks::of(desired);
-        let mut tables = frame::tables(Needs::of(desired, plan), &asks, plan, sets)?;
+        let mut tables = frame::tables(needs, &asks, plan, sets)?;
         let frames = tables.entry(names::FRAMES).or_default();
         for (name, program) in &desired.programs {
             if part.is_none_or(|part| part.programs.contains(name.as_str())) {

@@ -43,7 +43,7 @@ pub use failure::{Failure, Outcome};
 
 use crate::nft::ip_set;
 use crate::nft::object::kind;
-use crate::nft::socket::group;
+use crate::nft::socket::{Failed, group};
 use crate::nft::wire::Message;
 use crate::nft::{Batch, Socket, Verdict};
 use crate::ruleset::{Desired, ProgramName};
@@ -52,6 +52,7 @@ use image::Image;
 use names::Map;
 use object::{Plan, What};
 use predicate::IpSets;
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -141,6 +142,9 @@ impl Kernel {
     /// Brings the kernel from one rule set to another in one transaction: only what differs is sent, nothing if they
     /// mean the same. What was changed is read back.
     ///
+    /// When ports that are filtered already get the first rules that ask for states of connections, one transaction
+    /// goes before that only has the states noted.
+    ///
     /// # Errors
     /// [`Failure::Stale`] if the kernel does not hold `from`, or not `to` afterwards (somebody else changed it):
     /// [`Kernel::install`] repairs. Else the kernel refused something, or this kernel can not do what a rule asks; what
@@ -156,13 +160,24 @@ impl Kernel {
         let old = Image::of(from, Some(&part), self.plan(), &sets)?;
         let new = Image::of(to, Some(&part), self.plan(), &sets)?;
         let (mut batch, check) = change::batch(&old, &new);
+        let ahead = Image::ahead(from, to, &part, self.plan(), &sets)?;
+        if let Some(ahead) = &ahead {
+            let (first, _) = change::batch(&old, ahead);
+            socket
+                .commit(first)
+                .map_err(|failed| self.cause(&mut socket, from, failed))?;
+            wait_for_packets();
+            (batch, _) = change::batch(ahead, &new);
+        }
         alter(&mut batch);
         if let Err(failed) = socket.commit(batch) {
-            // A refusal has its reason in the rules only if the kernel held what it was thought to.
-            return Err(match self.deviations(&mut socket, from)?.first() {
-                Some(deviation) => failure::stale(&deviation.to_string()),
-                None => failure::failed(failed),
-            });
+            if let Some(ahead) = &ahead {
+                let (back, _) = change::batch(ahead, &old);
+                socket
+                    .commit(back)
+                    .map_err(|failed| self.cause(&mut socket, from, failed))?;
+            }
+            return Err(self.cause(&mut socket, from, failed));
         }
         match readback::deviation(&mut socket, &check) {
             Ok(None) => Ok(()),
@@ -196,6 +211,17 @@ impl Kernel {
     /// The kernel can not be asked, or can not do what a rule asks.
     pub fn verify(&self, desired: &Desired) -> Outcome<Vec<Deviation>> {
         self.deviations(&mut self.reader(), desired)
+    }
+
+    /// Why a transaction failed: a refusal has its reason in the rules only if the kernel held what it was thought to.
+    fn cause(&self, socket: &mut Socket, held: &Desired, failed: Failed<What>) -> Failure {
+        match self.deviations(socket, held) {
+            Ok(deviations) => match deviations.first() {
+                Some(deviation) => failure::stale(&deviation.to_string()),
+                None => failure::failed(failed),
+            },
+            Err(failure) => failure,
+        }
     }
 
     fn deviations(&self, socket: &mut Socket, desired: &Desired) -> Outcome<Vec<Deviation>> {
@@ -259,6 +285,15 @@ impl Kernel {
             state: self.facts.state_plan,
             compare_fields: self.facts.compare_fields,
         }
+    }
+}
+
+/// Returns when every packet that is on its way through the kernel's hooks now has come to its end.
+fn wait_for_packets() {
+    // Hooks are run within RCU read sections, which this waits for. Kernels without it (and those with CPUs set apart)
+    // go on at once: then a packet may be lost that was on its way.
+    if let Err(error) = membarrier(MembarrierCommand::Global) {
+        tracing::debug!(%error, "packets on their way can not be waited for");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rule sets in the kernel of the machine, in network namespaces of their own.
 
+mod load;
 mod packets;
 mod walk;
 

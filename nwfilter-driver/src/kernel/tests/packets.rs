@@ -11,13 +11,13 @@ const ONE: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const TWO: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 /// A bridge with a guest's port and another.
-struct Bridge {
-    guest: OwnedFd,
-    other: OwnedFd,
+pub(super) struct Bridge {
+    pub(super) guest: OwnedFd,
+    pub(super) other: OwnedFd,
 }
 
 impl Bridge {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         ip("link add br0 type bridge stp_state 0 ageing_time 0 mcast_snooping 0");
         std::fs::write("/proc/sys/net/ipv6/conf/br0/disable_ipv6", "1").unwrap();
         ip("link set br0 up");
@@ -49,7 +49,7 @@ impl Bridge {
     }
 }
 
-fn receive(tap: &OwnedFd) -> Option<Vec<u8>> {
+pub(super) fn receive(tap: &OwnedFd) -> Option<Vec<u8>> {
     let mut frame = vec![0; 4096];
     let len = rustix::io::read(tap, &mut frame[..]).ok()?;
     frame.truncate(len);
@@ -71,7 +71,7 @@ fn frame(out: bool, kind: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// UDP from the guest's 10.0.0.1 port 1000 to 10.0.0.2 and some port, or back.
-fn udp(out: bool, port: u16) -> Vec<u8> {
+pub(super) fn udp(out: bool, port: u16) -> Vec<u8> {
     let (own, far) = ([10, 0, 0, 1], [10, 0, 0, 2]);
     let (from, to) = if out { (own, far) } else { (far, own) };
     let (source, target) = if out { (1000, port) } else { (port, 1000_u16) };
@@ -93,7 +93,7 @@ fn checksum(bytes: &[u8]) -> [u8; 2] {
     rest
 }
 
-fn program(chains: Vec<(Hook, Vec<Rule>)>) -> Desired {
+pub(super) fn program(chains: Vec<(Hook, Vec<Rule>)>) -> Desired {
     let chains = chains.into_iter().map(|(hook, rules)| (ChainName::first(hook), rules));
     let program = Program {
         chains: chains.collect(),
