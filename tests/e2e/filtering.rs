@@ -47,6 +47,11 @@ pub(crate) const CASES: &[Case] = &[
         needs: &[Root, Virsh],
         run: rivals,
     },
+    Case {
+        name: "binding_of_an_ordinary_users_host_is_refused_with_its_reason",
+        needs: &[Root, Virsh],
+        run: ordinary,
+    },
 ];
 
 const FILTER: &str = "lab";
@@ -277,4 +282,15 @@ fn rivals() {
     first.kill();
     let _out = create(&second, &binding("tap1", "")).ok();
     assert!(lab.passes(GUEST, 53) && lab.passes(OTHER, 53));
+}
+
+fn ordinary() {
+    let lab = Lab::new();
+    let host = Host::start_as_user();
+    let _out = define(&host, &rule(OWN_MAC)).ok();
+    let error = create(&host, &binding("tap0", "")).fails();
+    assert!(error.contains("ports can not be filtered by this host"), "{error}");
+    assert!(error.contains("not permitted"), "{error}");
+    assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
+    assert!(lab.passes(OTHER, 53));
 }

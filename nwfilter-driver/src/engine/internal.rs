@@ -148,7 +148,11 @@ const NEIGHBOURS: &str = "\
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compile::compile;
     use crate::def::address::Mac;
+    use crate::def::vars::Parameters;
+    use crate::simulate::describe::packet;
+    use crate::simulate::{Connections, Fate, Rules, run};
 
     #[test]
     fn every_kind_of_lesson_has_a_filter_and_every_filter_its_uuid() {
@@ -178,6 +182,112 @@ mod tests {
         assert_eq!(
             table.by_name(CLOSED).unwrap().def.uuid.to_string(),
             "6c6f636b-7374-8570-8e77-662e00000000"
+        );
+    }
+
+    /// What passes a port with the filter of a kind of lesson: packets in words.
+    fn fates(kind: &Kind, packets: &[(&str, Fate)]) {
+        let parameters: Parameters = [
+            ("MAC", "52:54:00:00:00:01"),
+            ("DHCPSERVER", "10.0.0.9"),
+            ("DHCPSERVERV6", "fe80::9"),
+        ]
+        .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
+        .into();
+        let compiled = compile(&table().unwrap(), &kind.name(), &parameters).unwrap();
+        let slots = compiled.fill(&parameters).unwrap();
+        let rules = Rules {
+            program: &compiled.program,
+            slots: &slots,
+        };
+        for (words, fate) in packets {
+            let (way, frame) = packet(words, Mac([0x52, 0x54, 0, 0, 0, 1])).unwrap();
+            let outcome = run(rules, way, &frame, &mut Connections::default());
+            assert_eq!(outcome.fate, *fate, "{}: {words}", kind.name());
+        }
+    }
+
+    const CLOSED_TO: [(&str, Fate); 8] = [
+        ("udp 10.0.0.1:1000 > 10.0.0.2:53", Fate::Drop),
+        ("in udp 10.0.0.2:53 > 10.0.0.1:1000", Fate::Drop),
+        ("from-host icmp 10.0.0.2 > 10.0.0.1", Fate::Drop),
+        ("arp who-has 10.0.0.2 tell 10.0.0.1", Fate::Drop),
+        ("arp 10.0.0.2 is-at 52:54:00:00:00:01", Fate::Drop),
+        ("icmpv6 fe80::1 > fe80::2 type 128", Fate::Drop),
+        ("in ether 0x88cc", Fate::Drop),
+        (
+            "2:0:0:0:0:7 > ff:ff:ff:ff:ff:ff udp 0.0.0.0:68 > 255.255.255.255:67",
+            Fate::Drop,
+        ),
+    ];
+
+    #[test]
+    fn a_port_that_learns_lets_pass_what_learning_needs_and_no_more() {
+        let question = "udp 0.0.0.0:68 > 255.255.255.255:67";
+        let answer = "in udp 10.0.0.9:67 > 10.0.0.1:68";
+        let other = "in udp 10.0.0.8:67 > 10.0.0.1:68";
+        let (probe, asked) = (
+            "arp who-has 10.0.0.1 tell 0.0.0.0",
+            "in arp who-has 10.0.0.1 tell 10.0.0.2",
+        );
+        let any4 = Kind {
+            any: true,
+            v4: true,
+            v6: false,
+            servers4: false,
+            servers6: false,
+        };
+        let (pass, drop) = (Fate::Pass, Fate::Drop);
+        fates(&any4, &CLOSED_TO);
+        fates(
+            &any4,
+            &[
+                (question, pass),
+                (answer, pass),
+                (other, pass),
+                (probe, pass),
+                (asked, pass),
+            ],
+        );
+        fates(&any4, &[("icmpv6 :: > ff02::1 type 135", drop)]);
+        let dhcp4 = Kind {
+            any: false,
+            servers4: true,
+            ..any4
+        };
+        fates(&dhcp4, &CLOSED_TO);
+        fates(
+            &dhcp4,
+            &[
+                (question, pass),
+                (answer, pass),
+                (other, drop),
+                (probe, drop),
+                (asked, drop),
+            ],
+        );
+        let any6 = Kind {
+            v4: false,
+            v6: true,
+            servers6: true,
+            ..any4
+        };
+        fates(&any6, &CLOSED_TO);
+        fates(
+            &any6,
+            &[
+                (question, drop),
+                (probe, drop),
+                ("icmpv6 :: > ff02::1:ff00:1 type 135", pass),
+                ("icmpv6 fe80::1 > ff02::2 type 133", pass),
+                ("in icmpv6 fe80::9 > ff02::1 type 134", pass),
+                ("icmpv6 fe80::1 > fe80::9 type 136", pass),
+                ("icmpv6 2001:db8::1 > fe80::9 type 136", drop),
+                ("in icmpv6 fe80::9 > fe80::1 type 137", drop),
+                ("udp [fe80::1]:546 > [ff02::1:2]:547", pass),
+                ("in udp [fe80::9]:547 > [fe80::1]:546", pass),
+                ("in udp [fe80::8]:547 > [fe80::1]:546", drop),
+            ],
         );
     }
 }
