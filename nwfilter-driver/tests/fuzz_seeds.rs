@@ -2,7 +2,7 @@
 
 use nwfilter_driver::def::check_round_trip;
 use nwfilter_driver::learn::check::check_frames;
-use nwfilter_driver::simulate::check::check_rules;
+use nwfilter_driver::simulate::check::{check_packets, check_rules};
 use std::path::Path;
 
 fn every_seed_of(target: &str, check: fn(&[u8])) {
@@ -38,4 +38,9 @@ fn every_seed_of_guest_frames_is_harmless() {
 #[test]
 fn every_seed_of_binding_xml_is_harmless() {
     every_seed_of("binding_xml", nwfilter_driver::binding::check_round_trip);
+}
+
+#[test]
+fn every_seed_of_packets_is_harmless() {
+    every_seed_of("packets", check_packets);
 }

@@ -13,6 +13,8 @@ use driver_api::types::uuid::Uuid;
 
 /// The most packets of one test, so that the answer fits into one message.
 pub const MAX_PACKETS: usize = 4096;
+/// So many rules are asked at most in one test, reckoned as if every packet were asked by all: about a second.
+pub const MAX_RULES: usize = 20_000_000;
 
 /// The guest's address where the request names none.
 const GUEST: Mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
@@ -38,9 +40,18 @@ pub fn test(filters: &Filters, request: &TestRequest) -> Result<Vec<TestOutcome>
         program: &compiled.program,
         slots: &slots,
     };
+    let packets = packets(request, guest)?;
+    let count: usize = compiled.program.chains.values().map(Vec::len).sum();
+    if count.saturating_mul(packets.len()) > MAX_RULES {
+        let text = format!(
+            "{} packets past {count} rules are too much for one test: at most {MAX_RULES} questions are asked",
+            packets.len()
+        );
+        return refuse(Code::INVALID_ARG, text);
+    }
     let mut places = Places::new(vec![filters]);
     let mut connections = Connections::default();
-    let outcomes = packets(request, guest)?.into_iter().map(|(way, frame)| {
+    let outcomes = packets.into_iter().map(|(way, frame)| {
         let outcome = run(rules, way, &frame, &mut connections);
         told(way, frame, outcome, &mut places)
     });
@@ -200,6 +211,17 @@ mod tests {
         assert_eq!(ways(&asked), [PacketWay::Out, PacketWay::In]);
         asked.way = Some(PacketWay::FromHost);
         assert_eq!(ways(&asked), [PacketWay::FromHost; 2]);
+    }
+
+    #[test]
+    fn a_test_that_would_take_too_long_is_refused() {
+        let rules = "<rule action='continue' direction='out'/>".repeat(5000);
+        let document = format!("<filter name='no-spoof'>{rules}</filter>");
+        let def = parse(document.as_bytes(), Mode::Strict).unwrap().def;
+        let filters = Filters::default().with(def).unwrap().unwrap();
+        let error = test(&filters, &request(&["stp"; 4096])).unwrap_err();
+        assert!(error.to_string().contains("too much"), "{error}");
+        assert_eq!(test(&filters, &request(&["stp"; 2])).unwrap().len(), 2);
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use super::connection::Connections;
 use super::run::{Rules, Way, run};
+use super::{describe, pcap};
 use crate::compile::compile;
+use crate::def::address::Mac;
 use crate::def::parse::{Mode, parse};
 use crate::def::vars::Parameters;
 use crate::filters::Filters;
+use crate::ruleset::Program;
 
 /// Compiles the document before the first zero byte and sends what follows past its rules, every way.
 ///
@@ -49,5 +52,33 @@ pub fn check_rules(bytes: &[u8]) {
     let mut connections = Connections::default();
     for way in Way::ALL {
         let _outcome = run(rules, way, frame.get(1..).unwrap_or_default(), &mut connections);
+    }
+}
+
+/// Reads bytes as packets, as a test of a filter does: as a capture if they begin like one, else as words.
+///
+/// # Panics
+/// The driver has a bug.
+pub fn check_packets(bytes: &[u8]) {
+    let frames = if pcap::is_capture(bytes) {
+        let frames = pcap::frames(bytes).unwrap_or_default();
+        let kept: usize = frames.iter().map(Vec::len).sum();
+        assert!(kept <= bytes.len(), "a capture has more frames than bytes");
+        frames
+    } else {
+        let words = std::str::from_utf8(bytes).unwrap_or_default();
+        let read = describe::packet(words, Mac([0x52, 0x54, 0, 0, 0, 1]));
+        read.into_iter().map(|(_, frame)| frame).collect()
+    };
+    let nothing = Program::default();
+    let rules = Rules {
+        program: &nothing,
+        slots: &[],
+    };
+    for frame in frames {
+        for way in Way::ALL {
+            let outcome = run(rules, way, &frame, &mut Connections::default());
+            assert!(outcome.decided.is_none(), "a rule that is not there decided");
+        }
     }
 }
