@@ -136,12 +136,17 @@ impl Parts {
             _ => {}
         }
         let port = |rng: &mut Rng| u16::try_from(one(rng, &pool::PORTS)).unwrap();
+        let mut ports = (port(rng), port(rng));
+        // Who talks to itself over TCP is followed by its sequence numbers only, which the simulator does not do.
+        if (v4.0 == v4.1 || v6.0 == v6.1) && ports.0 == ports.1 {
+            ports.1 ^= 1;
+        }
         Self {
             from,
             to,
             v4: (v4.0.parse().unwrap(), v4.1.parse().unwrap()),
             v6: (v6.0.parse().unwrap(), v6.1.parse().unwrap()),
-            ports: (port(rng), port(rng)),
+            ports,
             id: rng.u16(..),
             answers: false,
             packets: 0,
