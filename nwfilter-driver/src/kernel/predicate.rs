@@ -126,10 +126,15 @@ impl Asks {
             };
             let mut expressions = lower::conditions(place, &before)?;
             match &ask.predicate {
-                Predicate::Connections { above, .. } => {
+                Predicate::Connections { above, protocol, .. } => {
                     let set = counting_set(ask, v6);
                     // The kernel drops what it is to count and can not tell from others, whichever port it comes from.
-                    expressions.extend(of_a_connection());
+                    match protocol {
+                        // xtables also counts packets that make no sense in their connection, so that a flood of them
+                        // reaches the limit: whatever has ports counts.
+                        Some(6 | 17 | 132 | 136) => expressions.push(ports_are_there()),
+                        _ => expressions.extend(of_a_connection()),
+                    }
                     expressions.extend(key(ask, v6));
                     expressions.push(Expression::CountConnections {
                         set: set.set.name.clone(),
@@ -178,6 +183,16 @@ const MAC: u32 = 6;
 const MAC_IN_KEY: u32 = 8;
 /// As many senders as are counted at once; more are not limited.
 const SENDERS: u32 = 65_535;
+
+/// Goes on if the packet is long enough to have ports.
+const fn ports_are_there() -> Expression {
+    Expression::Payload {
+        base: payload::TRANSPORT,
+        offset: 0,
+        len: 4,
+        into: Register::FIRST,
+    }
+}
 
 /// Goes on if the packet belongs to a connection or opens one.
 fn of_a_connection() -> Vec<Expression> {
