@@ -1,5 +1,7 @@
 //! The seeds of the fuzz targets, whole and cut short anywhere.
 
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a verdict")]
+
 use nwfilter_driver::def::check_round_trip;
 use nwfilter_driver::learn::check::check_frames;
 use nwfilter_driver::simulate::check::{check_packets, check_rules};
