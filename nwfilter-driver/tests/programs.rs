@@ -2,6 +2,8 @@
 //!
 //! To write the expected files anew run with `UPDATE_GOLDEN=1` and read the difference.
 
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a verdict")]
+
 use nwfilter_driver::compile::{Compiled, compile};
 use nwfilter_driver::def::parse::{Mode, parse};
 use nwfilter_driver::def::vars::Parameters;
