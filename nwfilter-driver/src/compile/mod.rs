@@ -28,6 +28,7 @@ pub use warning::{Warning, WarningKind};
 use crate::def::Rule;
 use crate::def::protocol::Layer;
 use crate::def::vars::Parameters;
+use crate::expand::missing::of_rules;
 use crate::expand::{Placed, expand, names, refuse};
 use crate::filters::Filters;
 use crate::ruleset::{Hook, Origin, Program};
@@ -62,7 +63,7 @@ pub struct Compiled {
 /// wants, or when there are too many rules.
 pub fn compile(table: &Filters, top: &str, parameters: &Parameters) -> Result<Compiled> {
     let rules = expand(table, top, parameters)?;
-    let without = missing(table, top, parameters)?;
+    let without = of_rules(&rules);
     if !without.is_empty() {
         return Err(unresolved(top, &without));
     }
@@ -177,7 +178,7 @@ fn too_many(placed: &Placed<'_>) -> Error {
     refuse(Code::INTERNAL, message)
 }
 
-fn unresolved(top: &str, without: &[Missing]) -> Error {
+fn unresolved(top: &str, without: &BTreeSet<Missing>) -> Error {
     const TOLD: usize = 20;
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for missing in without {

@@ -1,6 +1,6 @@
 //! `Missing`: variables of a tree of filters that nobody gives a value, all of them at once.
 
-use super::{Environment, Placed, Step, walk};
+use super::{Placed, Step, walk};
 use crate::def::vars::{Access, Parameters};
 use crate::def::{Rule, Term};
 use crate::filters::Filters;
@@ -39,7 +39,7 @@ pub fn missing(table: &Filters, top: &str, parameters: &Parameters) -> Result<Ve
     let mut visit = |step: Step<'_>| {
         match step {
             Step::Enter(def, _, environment) => return Ok(seen.insert((def.name.clone(), environment.all()))),
-            Step::Rule(placed) => found.extend(of_rule(&placed, &placed.environment)),
+            Step::Rule(placed) => found.extend(of_rule(&placed)),
             Step::Leave => {}
         }
         Ok(true)
@@ -48,13 +48,16 @@ pub fn missing(table: &Filters, top: &str, parameters: &Parameters) -> Result<Ve
     Ok(found.into_iter().collect())
 }
 
-fn of_rule(placed: &Placed<'_>, environment: &Environment<'_>) -> Vec<Missing> {
-    let without = accesses(placed.rule).filter(|access| environment.resolve(access).is_none());
-    without
-        .map(|access| Missing {
-            access: access.clone(),
-            filter: placed.def.name.clone(),
-            entry: placed.entry,
-        })
-        .collect()
+/// The same, of rules that are expanded already.
+pub(crate) fn of_rules(rules: &[Placed<'_>]) -> BTreeSet<Missing> {
+    rules.iter().flat_map(of_rule).collect()
+}
+
+fn of_rule<'p>(placed: &'p Placed<'_>) -> impl Iterator<Item = Missing> + 'p {
+    let without = accesses(placed.rule).filter(|access| placed.environment.resolve(access).is_none());
+    without.map(|access| Missing {
+        access: access.clone(),
+        filter: placed.def.name.clone(),
+        entry: placed.entry,
+    })
 }
