@@ -42,13 +42,18 @@ impl Inspect for Nwfilter {
     }
 
     fn counters(&self, port: &str) -> Result<PortCounters> {
-        let ports = self.core.engine.ports();
-        let count = self
-            .core
-            .kernel()?
-            .counters(&count::shared(&ports, port), port)
-            .map_err(Failure::into_error)?
-            .ok_or_else(|| unbound(port))?;
+        let kernel = self.core.kernel()?;
+        let mut looks = 0;
+        let count = loop {
+            looks += 1;
+            let ports = self.core.engine.ports();
+            match kernel.counters(&count::shared(&ports, port), port) {
+                Ok(count) => break count.ok_or_else(|| unbound(port))?,
+                // The rules are being replaced.
+                Err(Failure::Stale(_)) if looks < LOOKS => {}
+                Err(failure) => return Err(failure.into_error()),
+            }
+        };
         Ok(count::told(count, &self.table(), self.core.engine.internal()))
     }
 
