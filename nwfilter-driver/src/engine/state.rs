@@ -202,7 +202,7 @@ impl<'a> Plan<'a> {
                 program: program.clone(),
                 slots,
             };
-            self.next.desired.ports.insert(bound.port().to_owned(), rules);
+            self.next.desired.ports.insert(bound.port().to_owned(), Arc::new(rules));
             programs
                 .entry(program.clone())
                 .or_insert_with(|| (source, Arc::clone(&bound.compiled)));

@@ -22,7 +22,7 @@ pub fn shared(ports: &Ports, port: &str) -> Desired {
             program: other.program.clone(),
             slots: Vec::new(),
         };
-        (name.clone(), rules)
+        (name.clone(), Arc::new(rules))
     };
     Desired {
         programs: BTreeMap::from([(bound.program.clone(), Arc::clone(&bound.compiled.program))]),

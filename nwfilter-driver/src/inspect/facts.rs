@@ -16,7 +16,7 @@ pub fn desired(ports: &Ports) -> Desired {
             program: bound.program.clone(),
             slots: bound.compiled.fill(&bound.values).unwrap_or_default(),
         };
-        desired.ports.insert(port.clone(), rules);
+        desired.ports.insert(port.clone(), Arc::new(rules));
         desired
             .programs
             .insert(bound.program.clone(), Arc::clone(&bound.compiled.program));

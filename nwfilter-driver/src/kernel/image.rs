@@ -60,7 +60,8 @@ impl<'a> Part<'a> {
         }
         for name in from.ports.keys().chain(to.ports.keys()) {
             let (old, new) = (from.ports.get(name), to.ports.get(name));
-            let touched = |port: Option<&PortRules>| port.is_some_and(|port| reshaped.contains(port.program.as_str()));
+            let touched =
+                |port: Option<&Arc<PortRules>>| port.is_some_and(|port| reshaped.contains(port.program.as_str()));
             if old != new || touched(old) || touched(new) {
                 part.ports.insert(name);
                 // On both sides: a set that one of them does not mention would be taken for one that comes or goes.

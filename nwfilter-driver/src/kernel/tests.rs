@@ -105,7 +105,7 @@ fn desired(program: Program, ports: u8) -> Desired {
     };
     Desired {
         ports: (0..ports)
-            .map(|number| (format!("port{number}"), rules(number)))
+            .map(|number| (format!("port{number}"), rules(number).into()))
             .collect(),
         programs: BTreeMap::from([(name.clone(), Arc::new(program))]),
     }
@@ -227,7 +227,7 @@ fn large_rule_sets_go_in_one_transaction() {
                 program: "p-00000001".to_owned(),
                 slots: vec![BTreeSet::from([[&[2, 0, 0, 0][..], &port.to_be_bytes()].concat()])],
             };
-            large.ports.insert(format!("port{port}"), rules);
+            large.ports.insert(format!("port{port}"), rules.into());
         }
         kernel.install(&Desired::default()).unwrap();
         kernel.apply(&Desired::default(), &large).unwrap();
@@ -352,7 +352,7 @@ fn measure() {
                     program: "p-00000001".to_owned(),
                     slots: vec![BTreeSet::from([vec![2, 0, 0, 0, high, low]])],
                 };
-                many.ports.insert(format!("port{port}"), rules);
+                many.ports.insert(format!("port{port}"), rules.into());
             }
             many
         };

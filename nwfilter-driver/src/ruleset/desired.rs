@@ -22,6 +22,6 @@ pub struct PortRules {
 pub struct Desired {
     /// Programs that at least one port uses.
     pub programs: BTreeMap<ProgramName, Arc<Program>>,
-    /// Ports by the name of their device.
-    pub ports: BTreeMap<String, PortRules>,
+    /// Ports by the name of their device; shared, since there are many and few change at a time.
+    pub ports: BTreeMap<String, Arc<PortRules>>,
 }

@@ -123,7 +123,7 @@ fn disagreement(wire: &mut Wire, seed: u64, packets: u64) -> Option<String> {
         };
         let desired = Desired {
             programs: BTreeMap::from([(port.program.clone(), Arc::clone(&compiled.program))]),
-            ports: BTreeMap::from([(GUEST_PORT.to_owned(), port)]),
+            ports: BTreeMap::from([(GUEST_PORT.to_owned(), port.into())]),
         };
         match kernel.apply(&nothing, &desired).map_err(Failure::into_error) {
             Ok(()) => break (tree, compiled.program, slots),

@@ -181,7 +181,7 @@ impl Section {
         };
         let desired = Desired {
             programs: BTreeMap::from([(port.program.clone(), Arc::clone(&compiled.program))]),
-            ports: BTreeMap::from([(GUEST_PORT.to_owned(), port)]),
+            ports: BTreeMap::from([(GUEST_PORT.to_owned(), port.into())]),
         };
         let installed = kernel.install(&desired).map_err(Failure::into_error);
         installed.unwrap_or_else(|error| panic!("{}: {error}", self.title));

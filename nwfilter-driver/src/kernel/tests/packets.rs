@@ -100,7 +100,10 @@ pub(super) fn program(chains: Vec<(Hook, Vec<Rule>)>) -> Desired {
         slots: Vec::new(),
     };
     let mut desired = desired(program, 1);
-    desired.ports.values_mut().for_each(|port| port.slots.clear());
+    desired
+        .ports
+        .values_mut()
+        .for_each(|port| Arc::make_mut(port).slots.clear());
     desired
 }
 

@@ -79,7 +79,7 @@ fn chosen((programs, ports): &Choice) -> Desired {
             program: name.clone(),
             slots: program.slots.iter().map(slot).collect(),
         };
-        desired.ports.insert(format!("port{port}"), rules);
+        desired.ports.insert(format!("port{port}"), rules.into());
         desired
             .programs
             .entry(name)
