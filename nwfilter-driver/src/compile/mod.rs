@@ -109,12 +109,6 @@ impl Compiled {
     pub fn fits(&self, parameters: &Parameters) -> bool {
         self.shape.fits(parameters)
     }
-
-    /// The names of variables that this compilation asked the port for, and whether the port gave them.
-    #[must_use]
-    pub const fn variables(&self) -> &BTreeMap<String, bool> {
-        self.shape.variables()
-    }
 }
 
 struct Compiler<'a> {

@@ -216,11 +216,6 @@ impl Shape {
         self.variables.iter().all(|(name, given)| gives(name) == *given)
             && self.spread.iter().all(|spread| spread.fits(parameters))
     }
-
-    /// See [`super::Compiled::variables`].
-    pub(super) const fn variables(&self) -> &BTreeMap<String, bool> {
-        &self.variables
-    }
 }
 
 impl Spread {

@@ -38,9 +38,8 @@ pub fn missing(table: &Filters, top: &str, parameters: &Parameters) -> Result<Ve
     let mut seen: HashSet<(String, BTreeMap<String, Vec<String>>)> = HashSet::new();
     let mut visit = |step: Step<'_>| {
         match step {
-            Step::Enter(def, _, environment) => return Ok(seen.insert((def.name.clone(), environment.all()))),
+            Step::Enter(def, environment) => return Ok(seen.insert((def.name.clone(), environment.all()))),
             Step::Rule(placed) => found.extend(of_rule(&placed)),
-            Step::Leave => {}
         }
         Ok(true)
     };

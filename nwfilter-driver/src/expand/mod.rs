@@ -4,19 +4,16 @@
 //! Filters, name, parameters -> expand -> [Placed]      environment   who gives a variable its values
 //!                                                      tuples        which values go together
 //!                                                      missing       which ones nobody gives
-//!                                                      tree          the same tree, for people
 //! ```
 //!
 //! Nothing here knows what a rule matches; that is `compile`.
 
 pub mod environment;
 pub mod missing;
-pub mod tree;
 pub mod tuples;
 
 pub use environment::{Environment, Giver};
 pub use missing::{Missing, missing};
-pub use tree::{Branch, tree};
 
 use crate::def::vars::Parameters;
 use crate::def::{Entry, FilterDef, Reference, Rule};
@@ -82,13 +79,10 @@ pub fn names(table: &Filters, top: &str) -> BTreeSet<String> {
 
 /// What the walk through a tree comes by.
 pub(crate) enum Step<'a> {
-    /// A filter begins, with the reference that led to it. If the visitor answers `false`, the walk does not go into it
-    /// and does not leave it.
-    Enter(&'a FilterDef, Option<&'a Reference>, Environment<'a>),
+    /// A filter begins. If the visitor answers `false`, the walk does not go into it.
+    Enter(&'a FilterDef, Environment<'a>),
     /// A rule of it.
     Rule(Placed<'a>),
-    /// The filter ends.
-    Leave,
 }
 
 /// Goes through the tree, depth first in the order of the documents.
@@ -107,7 +101,7 @@ pub(crate) fn walk<'a>(
         left: MAX_ENTRIES,
         visit,
     };
-    walk.filter(&filter.def, None, &Environment::port(parameters), 1)
+    walk.filter(&filter.def, &Environment::port(parameters), 1)
 }
 
 struct Walk<'a, 'v> {
@@ -118,13 +112,7 @@ struct Walk<'a, 'v> {
 }
 
 impl<'a> Walk<'a, '_> {
-    fn filter(
-        &mut self,
-        def: &'a FilterDef,
-        by: Option<&'a Reference>,
-        environment: &Environment<'a>,
-        level: usize,
-    ) -> Result<()> {
+    fn filter(&mut self, def: &'a FilterDef, environment: &Environment<'a>, level: usize) -> Result<()> {
         // A definition is refused when it would go deeper, but a table can also be put together from files.
         if level > MAX_LEVELS {
             let message = format!(
@@ -133,7 +121,7 @@ impl<'a> Walk<'a, '_> {
             );
             return Err(refuse(Code::INTERNAL, message));
         }
-        if !(self.visit)(Step::Enter(def, by, environment.clone()))? {
+        if !(self.visit)(Step::Enter(def, environment.clone()))? {
             return Ok(());
         }
         for (entry, what) in (0..).zip(&def.entries) {
@@ -153,11 +141,11 @@ impl<'a> Walk<'a, '_> {
                         return Err(missing_filter(def, entry, reference));
                     };
                     let environment = environment.within(&reference.parameters);
-                    self.filter(&inner.def, Some(reference), &environment, level + 1)?;
+                    self.filter(&inner.def, &environment, level + 1)?;
                 }
             }
         }
-        (self.visit)(Step::Leave).map(drop)
+        Ok(())
     }
 
     fn too_many(&self, at: &FilterDef) -> Error {
