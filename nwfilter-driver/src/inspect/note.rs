@@ -115,7 +115,6 @@ mod tests {
             state_plan,
             calls_ip,
             calls_ip6,
-            compare_fields: true,
         }))
     }
 

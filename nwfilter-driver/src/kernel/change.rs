@@ -1,7 +1,7 @@
 //! Two images to one transaction.
 
 use super::image::Image;
-use super::names::{COMMENT, TABLE};
+use super::names::{COMMENT, TABLE, port_of};
 use super::object::{ChainObject, SetObject, TableObjects, What};
 use crate::nft::{Batch, Chain, Element, Expression, Family, Table, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,13 +185,13 @@ impl<'o, 'a> Difference<'o, 'a> {
                 continue;
             }
             let gone = missing(&object.elements, &kept.elements);
-            batch.delete_elements(self.family, TABLE, name, &gone, &What::Elements(name.clone()));
+            batch.delete_elements(self.family, TABLE, name, &gone, &elements(name, &gone));
         }
     }
 
     fn add_elements(&self, batch: &mut Batch<What>) {
         for (name, fresh) in self.added() {
-            batch.add_elements(self.family, TABLE, name, &fresh, &What::Elements(name.to_owned()));
+            batch.add_elements(self.family, TABLE, name, &fresh, &elements(name, &fresh));
         }
     }
 
@@ -208,6 +208,16 @@ impl<'o, 'a> Difference<'o, 'a> {
             let fresh = missing(&object.elements, before);
             (!fresh.is_empty()).then_some((name.as_str(), fresh))
         })
+    }
+}
+
+/// What a message about these elements is about; keys begin with the name of the port's device.
+fn elements(set: &str, elements: &[Element]) -> What {
+    let port = |element: &Element| port_of(&element.key);
+    let first = elements.first().and_then(port);
+    What::Elements {
+        set: set.to_owned(),
+        port: first.filter(|first| elements.iter().all(|element| port(element).as_ref() == Some(first))),
     }
 }
 

@@ -59,7 +59,8 @@ impl std::fmt::Display for What {
             ),
             Self::Rule { chain, origin: None } => write!(f, "a rule of chain '{chain}'"),
             Self::Set(set) => write!(f, "set '{set}'"),
-            Self::Elements(set) => write!(f, "elements of set '{set}'"),
+            Self::Elements { set, port: Some(port) } => write!(f, "values of port '{port}' in set '{set}'"),
+            Self::Elements { set, port: None } => write!(f, "values of several ports in set '{set}'"),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Needs {
     pub(super) state: Versions,
     pub(super) reject: Versions,
     pub(super) asks: Versions,
+    /// Fields are compared with one another.
+    pub(super) equal_bytes: bool,
 }
 
 /// For which versions of IP.
@@ -64,6 +66,8 @@ impl Needs {
                 if plan.state == StatePlan::Mark && rule.conditions.iter().any(asks) {
                     self.state.add(ether_type(&rule.conditions));
                 }
+                let compares = |condition: &Condition| matches!(condition, Condition::Same { .. });
+                self.equal_bytes |= rule.conditions.iter().any(compares);
                 if rule.verdict == ruleset::Verdict::Reject && chain.hook != Hook::FrameIn {
                     self.reject.add(ether_type(&rule.conditions));
                 }
@@ -186,13 +190,14 @@ fn frames(needs: Needs) -> TableObjects {
         chains.insert("input-end", chain(INPUT, 300, vec![input]));
         chains.insert("postrouting-end", chain(POSTROUTING, 310, vec![rule([clear()])]));
     }
-    let sets = Map::ALL.map(|map| (map.name().to_owned(), map_object(map)));
+    let equal_bytes = needs.equal_bytes.then(slot::equal_bytes);
+    let sets = Map::ALL.into_iter().map(map_object).chain(equal_bytes);
     TableObjects {
         chains: chains
             .into_iter()
             .map(|(name, chain)| (name.to_owned(), chain))
             .collect(),
-        sets: sets.into_iter().collect(),
+        sets: sets.map(|set| (set.set.name.clone(), set)).collect(),
     }
 }
 

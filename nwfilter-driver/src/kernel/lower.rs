@@ -38,23 +38,29 @@ pub(super) fn ether_type(conditions: &[Condition]) -> Option<[u8; 2]> {
     })
 }
 
-/// What goes on only if all conditions of a rule hold.
-pub(super) fn conditions(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<Expression>> {
-    let mut steps = Vec::new();
+/// What goes on only if all conditions of a rule hold; several ways, of which at most one goes on, where the kernel
+/// needs more than one rule for it.
+pub(super) fn conditions(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<Vec<Expression>>> {
+    let mut ways = vec![Vec::new()];
     let mut sure = false;
     for condition in &rule.conditions {
+        let mut steps = Vec::new();
         if !sure && reads_transport(condition) {
             steps.push(TRANSPORT_IS_THERE);
             sure = true;
         }
-        place.condition(condition, rule, &mut steps)?;
+        let next = place.condition(condition, rule, steps)?;
+        ways = ways
+            .iter()
+            .flat_map(|way| next.iter().map(|steps| [way.as_slice(), steps].concat()))
+            .collect();
     }
-    Ok(steps)
+    Ok(ways)
 }
 
-/// The rules that do what one rule of a program says: one, but for some rejects.
+/// The rules that do what one rule of a program says: mostly one.
 pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleObject>> {
-    let conditions = conditions(place, rule)?;
+    let ways = conditions(place, rule)?;
     let done = |steps: Vec<Expression>, mut end: Vec<Expression>| {
         let mut expressions = steps;
         if rule.origin.is_some() {
@@ -88,17 +94,16 @@ pub(super) fn rules(place: Place<'_>, rule: &ruleset::Rule) -> Outcome<Vec<RuleO
             (Hook::FrameOut, Some(_)) => verdict(Verdict::Drop),
             (Hook::FrameOut, None) => {
                 // Only IP has a way to tell the sender.
-                let of_type = |kind: [u8; 2]| {
-                    let mut steps = conditions.clone();
-                    steps.extend(ether_type_is(kind));
-                    done(steps, refuse())
-                };
-                let rest = done(conditions.clone(), verdict(Verdict::Drop));
-                return Ok(vec![of_type(IPV4), of_type(IPV6), rest]);
+                let of_type = |way: &[Expression], kind| done([way, &ether_type_is(kind)].concat(), refuse());
+                let rules = ways.iter().flat_map(|way| {
+                    let rest = done(way.clone(), verdict(Verdict::Drop));
+                    [of_type(way, IPV4), of_type(way, IPV6), rest]
+                });
+                return Ok(rules.collect());
             }
         },
     };
-    Ok(vec![done(conditions, end)])
+    Ok(ways.into_iter().map(|way| done(way, end.clone())).collect())
 }
 
 /// What nft shows behind a rule, and what leads back from it to the filter.
@@ -160,8 +165,40 @@ fn masked(mask: Option<&Vec<u8>>, register: Register) -> Option<Expression> {
     })
 }
 
+/// Compares two fields byte by byte, by a set of all pairs of equal bytes.
+///
+/// Kernels from 6.13 can compare two registers, but a list of such a rule makes nft (1.0.6, and whoever uses its library)
+/// abort. They differ in one of several ways: up to some byte they are the same, and there they are not.
+fn same(left: Load, right: Load, negated: bool, before: &[Expression]) -> Vec<Vec<Expression>> {
+    let (first, second) = (Register::FIRST, Register(1));
+    let mut steps = before.to_vec();
+    // What is there only in part is not there.
+    steps.extend([left, right].map(|load| read(load, first)));
+    let mut ways = Vec::new();
+    for at in 0..left.len() {
+        steps.extend([read(left.byte(at), first), read(right.byte(at), second)]);
+        let look_up = |negated| Expression::Lookup {
+            set: names::EQUAL_BYTES.to_owned(),
+            key: first,
+            negated,
+        };
+        if negated {
+            let mut way = steps.clone();
+            way.push(look_up(true));
+            ways.push(way);
+        }
+        steps.push(look_up(false));
+    }
+    if negated { ways } else { vec![steps] }
+}
+
 impl Place<'_> {
-    fn condition(&self, condition: &Condition, rule: &ruleset::Rule, steps: &mut Vec<Expression>) -> Outcome<()> {
+    fn condition(
+        &self,
+        condition: &Condition,
+        rule: &ruleset::Rule,
+        mut steps: Vec<Expression>,
+    ) -> Outcome<Vec<Vec<Expression>>> {
         let first = Register::FIRST;
         let equality = |negated| {
             if negated {
@@ -193,28 +230,8 @@ impl Place<'_> {
                     },
                 });
             }
-            Condition::Slot { slot, keys, negated } => self.slot(*slot, keys, *negated, rule.origin, steps)?,
-            Condition::Same { left, right, negated } => {
-                if !self.plan.compare_fields {
-                    let message = "this kernel can not compare two fields of a frame with one another, \
-                                   which 'gratuitous' needs; kernels from 6.13 can";
-                    return Err(Failure::unsupported(message, rule.origin));
-                }
-                let second = Register(4);
-                steps.push(read(*left, first));
-                steps.push(read(*right, second));
-                steps.push(Expression::Xor {
-                    left: first,
-                    right: second,
-                    into: first,
-                    len: left.len().into(),
-                });
-                steps.push(Expression::Compare {
-                    from: first,
-                    how: equality(*negated),
-                    with: vec![0; left.len().into()],
-                });
-            }
+            Condition::Slot { slot, keys, negated } => self.slot(*slot, keys, *negated, rule.origin, &mut steps)?,
+            Condition::Same { left, right, negated } => return Ok(same(*left, *right, *negated, &steps)),
             Condition::State { states, negated } => {
                 // Some packets are never tracked and are in no state at all: neither in one of these nor in another.
                 match self.plan.state {
@@ -265,7 +282,7 @@ impl Place<'_> {
                 steps.extend(mark_has(bit, !negated));
             }
         }
-        Ok(())
+        Ok(vec![steps])
     }
 
     fn slot(

@@ -89,8 +89,6 @@ pub struct Options {
 pub struct Facts {
     /// How rules learn the state of connections.
     pub state_plan: StatePlan,
-    /// Two fields of a frame can be compared with one another (kernels from 6.13).
-    pub compare_fields: bool,
     /// IPv4 packets in bridges pass the IP tables (`bridge-nf-call-iptables`); without, rules that ask for states by
     /// marks match nothing and what is to be rejected is only dropped.
     pub calls_ip: bool,
@@ -283,7 +281,6 @@ impl Kernel {
     const fn plan(&self) -> Plan {
         Plan {
             state: self.facts.state_plan,
-            compare_fields: self.facts.compare_fields,
         }
     }
 }

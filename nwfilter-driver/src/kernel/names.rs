@@ -12,6 +12,9 @@ pub(super) const FRAMES: Family = Family::Bridge;
 /// Bytes of a device's name, with the zero at its end.
 pub(super) const DEVICE: usize = 16;
 
+/// The set of all pairs of equal bytes.
+pub(super) const EQUAL_BYTES: &str = "equal-bytes";
+
 /// A map from the name of a port's device to the chain where its program begins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Map(pub(super) Hook);

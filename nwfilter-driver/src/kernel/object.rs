@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Plan {
     pub(super) state: StatePlan,
-    pub(super) compare_fields: bool,
 }
 
 /// One of our tables.
@@ -45,7 +44,14 @@ pub(super) struct SetObject {
 pub(super) enum What {
     Table(Family),
     Chain(String),
-    Rule { chain: String, origin: Option<Origin> },
+    Rule {
+        chain: String,
+        origin: Option<Origin>,
+    },
     Set(String),
-    Elements(String),
+    Elements {
+        set: String,
+        /// The port, if all are of one.
+        port: Option<String>,
+    },
 }

@@ -40,10 +40,7 @@ impl Ask {
         let counts = matches!(predicate, Predicate::Connections { .. });
         // The port's own values are not known to the IP tables, and states are no question there yet.
         let before = rule.conditions.iter().filter(|condition| {
-            let frame = matches!(
-                condition,
-                Condition::Bytes { .. } | Condition::Same { .. } | Condition::TcpOption { .. }
-            );
+            let frame = matches!(condition, Condition::Bytes { .. } | Condition::TcpOption { .. });
             counts && frame
         });
         Self {
@@ -124,7 +121,7 @@ impl Asks {
                 verdict: ruleset::Verdict::Continue,
                 origin: None,
             };
-            let mut expressions = lower::conditions(place, &before)?;
+            let mut expressions = lower::conditions(place, &before)?.concat();
             match &ask.predicate {
                 Predicate::Connections { above, protocol, .. } => {
                     let set = counting_set(ask, v6);

@@ -4,7 +4,7 @@ use super::names::FRAMES;
 use super::object::What;
 use super::step::bits_of_first;
 use super::{Facts, Options, StatePlan};
-use crate::nft::expression::{Expression, Register, ct, payload};
+use crate::nft::expression::{Expression, Register, ct};
 use crate::nft::socket::Failed;
 use crate::nft::{BaseChain, Batch, Chain, Rule, Socket, Table};
 use std::io;
@@ -23,10 +23,8 @@ pub(super) fn facts(socket: &mut Socket, options: Options) -> io::Result<Facts> 
         None if takes(socket, connection_state())?.is_ok() => StatePlan::Conntrack,
         None => StatePlan::Mark,
     };
-    let compare_fields = takes(socket, comparison())?.is_ok();
     Ok(Facts {
         state_plan,
-        compare_fields,
         calls_ip: calls("bridge-nf-call-iptables"),
         calls_ip6: calls("bridge-nf-call-ip6tables"),
     })
@@ -45,23 +43,6 @@ fn connection_state() -> Vec<Expression> {
     }];
     steps.extend(bits_of_first(2, true));
     steps
-}
-
-fn comparison() -> Vec<Expression> {
-    let (left, right) = (Register::FIRST, Register(4));
-    let read = |offset, into| Expression::Payload {
-        base: payload::NETWORK,
-        offset,
-        len: 4,
-        into,
-    };
-    let xor = Expression::Xor {
-        left,
-        right,
-        into: left,
-        len: 4,
-    };
-    vec![read(12, left), read(16, right), xor]
 }
 
 /// Whether the kernel takes such a rule; the inner error is its reason why not.

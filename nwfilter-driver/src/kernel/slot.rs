@@ -1,6 +1,7 @@
 //! The sets of slots: one for each slot of a program, with elements of all its ports.
 
 use super::names::{self, DEVICE};
+use super::object::SetObject;
 use crate::nft::Set;
 use crate::ruleset::SlotShape;
 
@@ -11,24 +12,28 @@ const WORD: usize = 4;
 pub(super) const DEVICE_TYPE: u32 = 41;
 /// nft packs the types of a key's parts into one number, six bits each.
 const TYPE_BITS: u32 = 6;
+/// As many as that number has room for.
+const TYPES: usize = 5;
 
 /// The set of a slot.
 pub(super) fn set(name: String, shape: &SlotShape) -> Set {
-    let mut key_type = DEVICE_TYPE;
+    let mut types = vec![DEVICE_TYPE];
     let mut key_len = DEVICE;
     for width in &shape.widths {
-        // Only for lists that people read: a number, a port, an IPv4 address, a MAC address, an IPv6 address.
-        let part = match width {
-            1 => 12,
-            2 => 13,
-            4 => 7,
-            6 => 9,
-            16 => 8,
-            _ => 5,
-        };
-        key_type = key_type.checked_shl(TYPE_BITS).unwrap_or(0) | part;
+        // nft aborts over keys whose types are shorter than they are. A number, a port, an IPv4 address, a MAC address,
+        // an IPv6 address, and words for what is neither.
+        match width {
+            1 => types.push(12),
+            2 => types.push(13),
+            3 | 4 => types.push(7),
+            5 | 6 => types.push(9),
+            16 => types.push(8),
+            wide => types.extend(vec![7; usize::from(*wide).div_ceil(WORD)]),
+        }
         key_len += usize::from(*width).next_multiple_of(WORD);
     }
+    types.truncate(if types.len() > TYPES { 1 } else { TYPES });
+    let key_type = types.into_iter().fold(0, |packed, part| (packed << TYPE_BITS) | part);
     Set {
         table: names::TABLE.to_owned(),
         name,
@@ -50,4 +55,24 @@ pub(super) fn key(device: &[u8], widths: &[u8], parts: &[u8]) -> Option<Vec<u8>>
         rest = more;
     }
     rest.is_empty().then_some(key)
+}
+
+/// All pairs of equal bytes: with it two fields can be compared.
+pub(super) fn equal_bytes() -> SetObject {
+    let pair = |byte: u8| {
+        let mut key = vec![0; 2 * WORD];
+        (key[0], key[WORD]) = (byte, byte);
+        (key, None)
+    };
+    SetObject {
+        set: Set {
+            table: names::TABLE.to_owned(),
+            name: names::EQUAL_BYTES.to_owned(),
+            key_type: (12 << TYPE_BITS) | 12,
+            key_len: 8,
+            map: false,
+            evaluated: None,
+        },
+        elements: (0..=u8::MAX).map(pair).collect(),
+    }
 }

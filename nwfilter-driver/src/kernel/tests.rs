@@ -1,5 +1,6 @@
 //! Rule sets in the kernel of the machine, in network namespaces of their own.
 
+mod listing;
 mod load;
 mod packets;
 mod walk;
@@ -7,8 +8,8 @@ mod walk;
 use super::*;
 use crate::nft::sys::in_own_network;
 use crate::ruleset::{
-    Base, ChainName, Condition, Hook, Load, Origin as Place, PortRules, Program, Rule, SlotKey, SlotShape, Test,
-    Verdict as Does,
+    Base, ChainName, Condition, Hook, Load, Origin as Place, PortRules, Predicate, Program, Rule, SlotKey, SlotShape,
+    Test, Verdict as Does,
 };
 use driver_api::types::uuid::Uuid;
 use std::collections::BTreeSet;
@@ -151,7 +152,7 @@ fn a_refusal_of_any_message_changes_nothing() {
         let kernel = Kernel::open(Options::default()).unwrap();
         let (old, new) = (desired(guard(22), 2), desired(stateful(), 3));
         kernel.install(&old).unwrap();
-        let (mut messages, mut named_rules) = (1, 0);
+        let (mut messages, mut named_rules, mut said) = (1, 0, Vec::new());
         let mut at = 0;
         while at < messages {
             let refused = kernel.apply_altered(&old, &new, |batch| {
@@ -161,6 +162,7 @@ fn a_refusal_of_any_message_changes_nothing() {
             let Err(Failure::Refused { error, rule }) = refused else {
                 panic!("message {at}: {refused:?}");
             };
+            said.push(error.to_string());
             if let Some(origin) = rule {
                 let named = format!("the rule of entry {} of filter {}", origin.entry, origin.filter);
                 assert!(error.to_string().contains(&named), "{error}");
@@ -170,6 +172,9 @@ fn a_refusal_of_any_message_changes_nothing() {
             at += 1;
         }
         assert!(messages > 20 && named_rules > 5, "{messages} {named_rules}");
+        let known = |words: &str| said.iter().any(|said| said.contains(words));
+        assert!(known("values of several ports in set 'from-packet'"), "{said:#?}");
+        assert!(known("values of port 'port2' in set 'from'"), "{said:#?}");
         kernel.apply(&old, &new).unwrap();
         assert_eq!(kernel.verify(&new).unwrap(), []);
     });
@@ -201,15 +206,29 @@ fn what_others_changed_is_told_apart_and_repaired() {
 #[test]
 fn what_a_kernel_can_not_is_named() {
     in_own_network(|| {
-        let mut kernel = Kernel::open(Options::default()).unwrap();
-        kernel.facts.compare_fields = false;
+        let kernel = Kernel::open(Options::default()).unwrap();
         kernel.install(&Desired::default()).unwrap();
-        let refused = kernel.apply(&Desired::default(), &desired(stateful(), 1));
+        let limit = |above| Condition::Predicate {
+            predicate: Predicate::Connections {
+                v6: false,
+                protocol: None,
+                above,
+            },
+            negated: false,
+        };
+        let rules = (0..10).map(|number| rule(number, vec![ipv4(), limit(number)], Does::Drop));
+        let program = Program {
+            chains: BTreeMap::from([(ChainName::first(Hook::PacketOut), rules.collect())]),
+            slots: Vec::new(),
+        };
+        let mut many = desired(program, 1);
+        many.ports.values_mut().for_each(|port| port.slots.clear());
+        let refused = kernel.apply(&Desired::default(), &many);
         let Err(Failure::Refused { error, rule }) = refused else {
             panic!("{refused:?}");
         };
-        assert_eq!((error.code(), rule), (Code::CONFIG_UNSUPPORTED, Some(origin(0))));
-        assert!(error.to_string().contains("6.13"), "{error}");
+        assert_eq!((error.code(), rule), (Code::CONFIG_UNSUPPORTED, Some(origin(9))));
+        assert!(error.to_string().contains("more than 9"), "{error}");
         assert_eq!(kernel.verify(&Desired::default()).unwrap(), []);
     });
 }

@@ -127,7 +127,6 @@ const EXPRESSION_NAME: u16 = 1;
 const EXPRESSION_DATA: u16 = 2;
 /// The register number that stands for the packet's fate.
 const VERDICT_REGISTER: u32 = 0;
-const BITWISE_XOR: u32 = 5;
 const EXTHDR_PRESENT: u32 = 1;
 const LOOKUP_INVERTED: u32 = 1;
 const DYNSET_EXPRESSION: u16 = 7;
@@ -201,17 +200,6 @@ pub enum Expression {
         mask: Vec<u8>,
         /// Bits that are then turned over; as long as the mask.
         xor: Vec<u8>,
-    },
-    /// `into = left ^ right`; kernels from 6.13.
-    Xor {
-        /// The one.
-        left: Register,
-        /// The other.
-        right: Register,
-        /// Where to.
-        into: Register,
-        /// Bytes.
-        len: u32,
     },
     /// Ends the rule unless it holds.
     Compare {
@@ -317,7 +305,7 @@ impl Expression {
         match self {
             Self::Meta { .. } | Self::MetaSet { .. } => "meta",
             Self::Payload { .. } => "payload",
-            Self::Mask { .. } | Self::Xor { .. } => "bitwise",
+            Self::Mask { .. } => "bitwise",
             Self::Compare { .. } => "cmp",
             Self::Range { .. } => "range",
             Self::Lookup { .. } | Self::Dispatch { .. } => "lookup",

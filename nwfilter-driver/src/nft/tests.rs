@@ -68,12 +68,6 @@ fn expression() -> impl Strategy<Value = Expression> {
             xor: mask.iter().map(|byte| !byte).collect(),
             mask,
         }),
-        (register(), register(), register(), 1..=16_u32).prop_map(|(left, right, into, len)| Expression::Xor {
-            left,
-            right,
-            into,
-            len,
-        }),
         (register(), comparison(), value()).prop_map(|(from, how, with)| Expression::Compare { from, how, with }),
         (register(), any::<bool>(), value(), value()).prop_map(|(from, negated, low, high)| Expression::Range {
             from,

@@ -44,6 +44,15 @@ impl Load {
         }
     }
 
+    /// One byte of what it gives.
+    #[must_use]
+    pub const fn byte(self, at: u8) -> Self {
+        match self {
+            Self::Payload { base, offset, .. } => Self::payload(base, offset.saturating_add(at), 1),
+            Self::Protocol => Self::Protocol,
+        }
+    }
+
     /// Never: a load gives at least one byte.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -3,7 +3,6 @@
 use super::*;
 use crate::kernel::trace::Happening;
 use crate::nft::sys::tap;
-use crate::ruleset::Predicate;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
@@ -293,5 +292,35 @@ fn ip_sets_are_asked() {
         assert!(bridge.passes(true, &udp(true, 53)));
         kernel.apply(&member(false), &member(true)).unwrap();
         assert!(!bridge.passes(true, &udp(true, 53)));
+    });
+}
+
+#[test]
+fn two_fields_are_compared() {
+    in_own_network(|| {
+        let bridge = Bridge::new();
+        for negated in [false, true] {
+            let same = Condition::Same {
+                left: Load::payload(Base::Network, 0, 4),
+                right: Load::payload(Base::Network, 8, 4),
+                negated,
+            };
+            let strange = bytes(Base::Link, 12, &[0x12, 0x34]);
+            let desired = program(vec![(Hook::FrameOut, vec![rule(0, vec![strange, same], Does::Drop)])]);
+            let kernel = installed(&desired);
+            let passes = |left: [u8; 4], right: [u8; 4]| {
+                let payload = [left, [9; 4], right].concat();
+                bridge.passes(true, &frame(true, 0x1234, &payload))
+            };
+            assert_eq!(passes([1, 2, 3, 4], [1, 2, 3, 4]), negated);
+            assert_eq!(passes([0; 4], [0; 4]), negated);
+            for at in 0..4 {
+                let mut other = [1, 2, 3, 4];
+                other[at] ^= 0x80;
+                assert_eq!(passes([1, 2, 3, 4], other), !negated, "{at}");
+            }
+            let counted = kernel.counters(&desired, "port0").unwrap().unwrap();
+            assert_eq!(counted.rules[0].count.packets, if negated { 4 } else { 2 });
+        }
     });
 }

@@ -1,7 +1,6 @@
 //! From any rule set to any other: what the difference leaves in the kernel is what the rule set says.
 
 use super::*;
-use crate::ruleset::Predicate;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -1,8 +1,8 @@
 //! Expressions as the kernel gives them back.
 
 use super::{
-    BITWISE_XOR, Comparison, DATA_VALUE, DYNSET_EXPRESSION, EXPRESSION_DATA, EXPRESSION_NAME, EXTHDR_PRESENT,
-    Expression, LOOKUP_INVERTED, Register, VERDICT_REGISTER, Verdict, equality,
+    Comparison, DATA_VALUE, DYNSET_EXPRESSION, EXPRESSION_DATA, EXPRESSION_NAME, EXTHDR_PRESENT, Expression,
+    LOOKUP_INVERTED, Register, VERDICT_REGISTER, Verdict, equality,
 };
 use crate::nft::wire::Attributes;
 
@@ -33,20 +33,11 @@ impl Expression {
                 len: data.number(4)?,
                 into: register(1)?,
             },
-            "bitwise" => match data.number(6).unwrap_or(0) {
-                0 => Self::Mask {
-                    from: register(1)?,
-                    into: register(2)?,
-                    mask: value(4)?,
-                    xor: value(5)?,
-                },
-                BITWISE_XOR => Self::Xor {
-                    left: register(1)?,
-                    right: register(8)?,
-                    into: register(2)?,
-                    len: data.number(3)?,
-                },
-                _ => return None,
+            "bitwise" if data.number(6).unwrap_or(0) == 0 => Self::Mask {
+                from: register(1)?,
+                into: register(2)?,
+                mask: value(4)?,
+                xor: value(5)?,
             },
             "cmp" => Self::Compare {
                 from: register(1)?,

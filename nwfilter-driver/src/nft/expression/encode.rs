@@ -1,8 +1,8 @@
 //! Expressions as the kernel takes them.
 
 use super::{
-    BITWISE_XOR, DATA_VALUE, DYNSET_EXPRESSION, EXPRESSION_DATA, EXPRESSION_NAME, EXTHDR_PRESENT, Expression,
-    LOOKUP_INVERTED, VERDICT_REGISTER, equality,
+    DATA_VALUE, DYNSET_EXPRESSION, EXPRESSION_DATA, EXPRESSION_NAME, EXTHDR_PRESENT, Expression, LOOKUP_INVERTED,
+    VERDICT_REGISTER, equality,
 };
 use crate::nft::wire::Writer;
 
@@ -42,13 +42,6 @@ impl Expression {
                 w.number(3, u32::try_from(mask.len()).unwrap_or(u32::MAX));
                 w.nest(4, |w| w.bytes_of(DATA_VALUE, mask));
                 w.nest(5, |w| w.bytes_of(DATA_VALUE, xor));
-            }
-            Self::Xor { left, right, into, len } => {
-                w.number(1, left.number());
-                w.number(2, into.number());
-                w.number(3, *len);
-                w.number(6, BITWISE_XOR);
-                w.number(8, right.number());
             }
             Self::Compare { from, how, with } => {
                 w.number(1, from.number());
