@@ -5,6 +5,9 @@ use crate::engine::Mode;
 use crate::learn::testing::*;
 use crate::nft::sys::in_own_network;
 
+/// Only a broken build takes as long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 struct World {
     pair: Pair,
     poller: Arc<Poller>,
@@ -45,7 +48,10 @@ impl World {
 
     /// What the port's own thread does once.
     fn step(&mut self) {
-        for number in self.poller.wait().unwrap() {
+        self.poller.set_timer(Some(Now::read().up + PATIENCE));
+        let ready = self.poller.wait().unwrap();
+        assert!(!ready.is_empty(), "waited {PATIENCE:?} in vain for a frame or a device");
+        for number in ready {
             match number {
                 super::super::poller::LINKS => self.ports.devices(),
                 number => self.ports.frames(number, &mut Buffer::default(), self.now),
@@ -192,6 +198,8 @@ fn leases_come_and_go_and_the_whole_list_is_told_each_time() {
         world.answer(&ack(7, "10.0.0.8", 1000).answered("10.0.0.1"));
         world.pass(500);
         assert!(world.ports.news(world.now).is_empty());
+        // Renewals do not fill the agenda.
+        assert_eq!(world.ports.agenda.len(), 1);
         world.ask(&Dhcp::new(3, 8).current("10.0.0.8").asked());
         world.pair.guest_gets(&Dhcp::new(6, 8).answered("10.0.0.1"));
         assert_eq!(world.news(), Vec::<String>::new());
@@ -272,6 +280,8 @@ fn a_flood_is_told_once_and_hardly_looked_at() {
                     world.step();
                 }
                 // The socket is not waited for; it keeps little.
+                world.poller.call();
+                assert_eq!(world.poller.wait().unwrap(), []);
                 let until = world.ports.ports["port"].paused.unwrap();
                 assert_eq!(until, world.now.up + Duration::from_secs(1), "{second}");
                 world.pass(1);
