@@ -54,6 +54,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+/// How many threads close sockets when the driver ends.
+const CLOSERS: usize = 16;
+
 /// Learns addresses of all ports.
 #[derive(Debug)]
 pub struct Learn {
@@ -132,6 +135,24 @@ impl Learn {
         {
             tracing::error!("the thread that learns addresses had panicked");
         }
+        // Closing one takes a while, closing many at once hardly longer.
+        let all = Mutex::new(self.shared.ports.lock().take_all());
+        let close = || {
+            loop {
+                let next = all.lock().pop();
+                if next.is_none() {
+                    return;
+                }
+            }
+        };
+        let closers = CLOSERS.min(all.lock().len());
+        thread::scope(|scope| {
+            for _ in 1..closers {
+                // Without a thread the others close what is left.
+                let _ = thread::Builder::new().spawn_scoped(scope, close);
+            }
+            close();
+        });
     }
 }
 
@@ -164,7 +185,8 @@ impl Shared {
     fn run(&self, pupil: &dyn Pupil) {
         let mut buffer = Buffer::default();
         loop {
-            let ready = match self.poller.wait() {
+            let closes = self.ports.lock().has_unneeded();
+            let ready = match self.poller.wait(!closes) {
                 Ok(ready) => ready,
                 Err(error) => {
                     tracing::error!(%error, "waiting for frames failed, no more addresses are learned");
@@ -173,6 +195,10 @@ impl Shared {
             };
             if self.closing.load(Ordering::Acquire) {
                 return;
+            }
+            if closes && ready.is_empty() {
+                let unneeded = self.ports.lock().take_unneeded();
+                drop(unneeded);
             }
             for news in self.take_in(&ready, &mut buffer) {
                 let addresses: Vec<IpAddr> = news.addresses.iter().copied().collect();

@@ -79,13 +79,15 @@ impl Poller {
         let _ = rustix::io::write(&self.call, &1_u64.to_ne_bytes());
     }
 
-    /// Waits until something is ready, and says what.
+    /// Waits until something is ready, and says what; does not wait if there is something else to do.
     ///
     /// # Errors
     /// The descriptor is none: a fault of ours.
-    pub(super) fn wait(&self) -> io::Result<Vec<u64>> {
+    pub(super) fn wait(&self, idle: bool) -> io::Result<Vec<u64>> {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let timeout = if idle { None } else { Some(&at_once) };
         let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None) {
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

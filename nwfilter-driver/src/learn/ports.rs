@@ -41,6 +41,8 @@ pub(super) struct Ports {
     agenda: BTreeSet<(Duration, String)>,
     /// Ports that may have news.
     changed: BTreeSet<String>,
+    /// Sockets that nobody needs any more. The kernel takes a while to close one, some 16 ms in which nobody should wait.
+    unneeded: Vec<Tap>,
 }
 
 impl Ports {
@@ -56,6 +58,7 @@ impl Ports {
             file,
             agenda: BTreeSet::new(),
             changed: BTreeSet::new(),
+            unneeded: Vec::new(),
         }
     }
 
@@ -82,7 +85,8 @@ impl Ports {
     }
 
     pub(super) fn stop(&mut self, name: &str) {
-        if let Some(port) = self.ports.remove(name) {
+        if let Some(mut port) = self.ports.remove(name) {
+            hang_up(&mut port, &self.poller, &mut self.unneeded);
             self.numbers.remove(&port.number);
             self.changed.remove(name);
             if let Some(due) = port.due {
@@ -116,7 +120,7 @@ impl Ports {
         };
         let look = port.look();
         if look.is_nothing() {
-            port.tap = None;
+            hang_up(port, &self.poller, &mut self.unneeded);
             return Ok(());
         }
         if let Some(tap) = &mut port.tap {
@@ -169,7 +173,7 @@ impl Ports {
                 Ok(None) => return,
                 Err(error) => {
                     tracing::warn!(port = name, %error, "the port's frames can not be seen until it comes back");
-                    port.tap = None;
+                    hang_up(port, &self.poller, &mut self.unneeded);
                     return;
                 }
             };
@@ -260,6 +264,24 @@ impl Ports {
         self.agenda.first().map(|(when, _)| *when)
     }
 
+    /// Whether there are sockets to be closed.
+    pub(super) const fn has_unneeded(&self) -> bool {
+        !self.unneeded.is_empty()
+    }
+
+    /// The next socket to be closed, by dropping it.
+    pub(super) fn take_unneeded(&mut self) -> Option<Tap> {
+        self.unneeded.pop()
+    }
+
+    /// All sockets, to be closed; nothing is learned any more.
+    pub(super) fn take_all(&mut self) -> Vec<Tap> {
+        for port in self.ports.values_mut() {
+            hang_up(port, &self.poller, &mut self.unneeded);
+        }
+        std::mem::take(&mut self.unneeded)
+    }
+
     /// Takes in what the kernel tells of devices.
     pub(super) fn devices(&mut self) {
         for event in self.links.events() {
@@ -291,7 +313,7 @@ impl Ports {
         let was = port.tap.as_ref().map(Tap::device);
         if was != now {
             tracing::debug!(port = name, was, now, "the port's device changed");
-            port.tap = None;
+            hang_up(port, &self.poller, &mut self.unneeded);
             self.listen_again(name);
         }
     }
@@ -334,6 +356,14 @@ impl Ports {
             }
         }
         self.schedule(&name, now);
+    }
+}
+
+/// Listens to a port no longer. Whoever closes the socket may take its time.
+fn hang_up(port: &mut Port, poller: &Poller, unneeded: &mut Vec<Tap>) {
+    if let Some(tap) = port.tap.take() {
+        poller.remove(&tap);
+        unneeded.push(tap);
     }
 }
 

@@ -49,7 +49,7 @@ impl World {
     /// What the port's own thread does once.
     fn step(&mut self) {
         self.poller.set_timer(Some(Now::read().up + PATIENCE));
-        let ready = self.poller.wait().unwrap();
+        let ready = self.poller.wait(true).unwrap();
         assert!(!ready.is_empty(), "waited {PATIENCE:?} in vain for a frame or a device");
         for number in ready {
             match number {
@@ -125,6 +125,9 @@ fn any_learns_the_first_address_that_the_guest_uses_and_then_looks_away() {
         world.pair.guest_sends(&claim(GUEST, "10.0.0.6"));
         assert_eq!(world.news(), ["10.0.0.5"]);
         assert!(world.ports.ports["port"].tap.is_none());
+        // It is closed when there is nothing better to do.
+        assert!(world.ports.has_unneeded());
+        assert_eq!(world.ports.take_all().len(), 1);
         assert_eq!(world.ports.addresses("port").unwrap().len(), 1);
     });
 }
@@ -281,7 +284,7 @@ fn a_flood_is_told_once_and_hardly_looked_at() {
                 }
                 // The socket is not waited for; it keeps little.
                 world.poller.call();
-                assert_eq!(world.poller.wait().unwrap(), []);
+                assert_eq!(world.poller.wait(true).unwrap(), []);
                 let until = world.ports.ports["port"].paused.unwrap();
                 assert_eq!(until, world.now.up + Duration::from_secs(1), "{second}");
                 world.pass(1);
