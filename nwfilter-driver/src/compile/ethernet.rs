@@ -3,7 +3,8 @@
 use super::binding::Choice;
 use super::questions::Questions;
 use super::{arp, stp};
-use crate::def::Direction;
+use crate::def::value::Value;
+use crate::def::{Direction, Term};
 use crate::expand::Placed;
 use crate::ruleset::{Base, Condition, Hook, Load, Test};
 use driver_api::error::Result;
@@ -127,8 +128,10 @@ fn icmpv6(questions: &mut Questions<'_>) -> Result<()> {
     }
     match questions.field("protocol") {
         None => questions.assert(Load::Protocol, &[58]),
-        Some(field) if !field.negated && questions.number(field)? == ICMPV6 => {}
-        Some(field) => return Err(questions.contradicts(field, "'type' and 'code' need protocol 'icmpv6'")),
+        Some(field) if !field.negated && is_icmpv6(&field.term) => {}
+        Some(field) => {
+            return Err(questions.contradicts(field, "'type' and 'code' need protocol 'icmpv6', written out"));
+        }
     }
     let (kind, code) = (
         Load::payload(Base::Transport, 0, 1),
@@ -146,6 +149,11 @@ fn icmpv6(questions: &mut Questions<'_>) -> Result<()> {
     let codes = questions.test("code", "codeend")?;
     questions.either(not_both((kind, types), (code, codes)));
     Ok(())
+}
+
+/// The protocol must be known before the rest can be read, so a variable is not enough.
+const fn is_icmpv6(term: &Term) -> bool {
+    matches!(term, Term::Value(Value::Number { value: ICMPV6, .. }))
 }
 
 /// That two tests do not both hold, as two ways that exclude one another.

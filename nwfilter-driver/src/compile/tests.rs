@@ -299,13 +299,81 @@ fn what_has_no_meaning_is_an_error() {
             "need protocol 'icmpv6'",
         ),
         (
+            "<rule action='drop' direction='in'><ipv6 protocol='$P' type='1'/></rule>",
+            "need protocol 'icmpv6', written out",
+        ),
+        (
             "<rule action='drop' direction='in'><tcp dstportstart='9' dstportend='8'/></rule>",
             "the range from 'dstportstart' to 'dstportend' is empty",
         ),
     ] {
-        let error = compile(&lab(entry), "lab", &Parameters::new()).unwrap_err();
+        let error = compile(&lab(entry), "lab", &parameters(&[("P", "icmpv6")])).unwrap_err();
         assert!(error.to_string().contains(text), "{error}");
     }
     let error = compile(&Filters::default(), "lab", &Parameters::new()).unwrap_err();
     assert_eq!(error.code(), Code::NO_NWFILTER);
+}
+
+/// Rules whose variables are slots, literals, negated, elements, or given by a reference.
+const SHAPES: [&str; 9] = [
+    "<ip srcipaddr='$A'/>",
+    "<ip match='no' srcipaddr='$A'/>",
+    "<ip srcipaddr='$A' dstipaddr='$B' dstipmask='24'/>",
+    "<ip srcipaddr='$A' dstipaddr='10.0.0.0' dstipmask='$M[@1]'/>",
+    "<all match='no' srcipaddr='$A[1]' dstipaddr='$B[@2]'/>",
+    "<udp srcipaddr='$A' dstportstart='$P'/>",
+    "<udp srcportstart='$P' srcportend='$P[@1]' dstipaddr='$B'/>",
+    "<mac srcmacaddr='$H'/>",
+    "<arp arpsrcipaddr='$B[@1]' opcode='$P[0]'/>",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, ..Default::default() })]
+
+    #[test]
+    fn a_program_that_fits_is_the_one_that_would_be_compiled(
+        shapes in proptest::collection::vec(0..SHAPES.len(), 1..4),
+        given in proptest::collection::vec(proptest::collection::vec((0..5_usize, 0..3_usize), 0..9), 2..4),
+    ) {
+        let rules: Vec<String> = shapes
+            .iter()
+            .map(|shape| format!("<rule action='drop' direction='inout'>{}</rule>", SHAPES[*shape]))
+            .collect();
+        let filters = table(&[
+            "<filter name='top'><filterref filter='lab'><parameter name='A' value='10.0.0.1'/>
+               <parameter name='A' value='10.0.0.2'/><parameter name='M' value='16'/>
+               <parameter name='P' value='7'/></filterref></filter>",
+            &format!("<filter name='lab'><uuid>5c6d49af-b071-6127-b4ec-6f8ed4b55335</uuid>{}</filter>", rules.concat()),
+        ]);
+        let value = |(name, value): &(usize, usize)| match name {
+            0 => ("A", ["10.0.0.1", "10.0.0.2", "10.0.0.3"][*value]),
+            1 => ("B", ["10.1.0.1", "10.1.0.2", "10.1.0.3"][*value]),
+            2 => ("M", ["8", "16", "24"][*value]),
+            3 => ("P", ["7", "8", "9"][*value]),
+            _ => ("H", ["2:0:0:0:0:1", "2:0:0:0:0:2", "2:0:0:0:0:3"][*value]),
+        };
+        let ports: Vec<Parameters> = given
+            .iter()
+            .map(|given| {
+                let defaults = [("B", "10.1.0.9"), ("H", "2:0:0:0:0:9")];
+                let mut given: Vec<_> = given.iter().map(value).collect();
+                for (name, value) in defaults {
+                    if given.iter().all(|(other, _)| *other != name) {
+                        given.push((name, value));
+                    }
+                }
+                parameters(&given)
+            })
+            .collect();
+        for one in &ports {
+            let Ok(compiled) = compile(&filters, "top", one) else { continue };
+            proptest::prop_assert!(compiled.fits(one));
+            for other in ports.iter().filter(|other| compiled.fits(other)) {
+                let Ok(filled) = compiled.fill(other) else { continue };
+                let again = compile(&filters, "top", other).unwrap();
+                proptest::prop_assert_eq!(&again.program, &compiled.program);
+                proptest::prop_assert_eq!(again.fill(other).unwrap(), filled);
+            }
+        }
+    }
 }
