@@ -124,6 +124,20 @@ fn test_shows_each_packet_with_the_rule_that_decided() {
 }
 
 #[test]
+fn test_names_a_capture_that_is_not_there() {
+    let root = tempfile::tempdir().unwrap();
+    let output = script::command(root.path(), &["nwfilter-test", "f", "nowhere/frames.pcap"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("cannot read 'nowhere/frames.pcap'"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn test_without_a_value_for_a_parameter_is_a_mistake_on_the_command_line() {
     let root = tempfile::tempdir().unwrap();
     let output = script::command(root.path(), &["nwfilter-test", "f", "stp", "--param", "IP"])

@@ -69,7 +69,9 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 /// A file's bytes, else the words themselves.
 fn source(packet: &str) -> Result<PacketSource, Failure> {
     let path = Path::new(packet);
-    if !path.is_file() {
+    // A single word with a dot or slash is meant as a file, though it may not be there.
+    let named = packet.contains(['.', '/']) && !packet.contains(char::is_whitespace);
+    if !named && !path.is_file() {
         return Ok(PacketSource::Words(packet.to_owned()));
     }
     let bytes = std::fs::read(path).context(|| format!("cannot read '{packet}'"))?;
@@ -87,8 +89,9 @@ impl Verb {
     pub(super) fn perform(&self, session: &Session) -> Result<(), Failure> {
         let Self::NwfilterTest(options) = self;
         let out = session.out;
-        let outcomes = (session.connect()?.filter_test(options.request()?))
-            .context(|| format!("cannot test filter '{}'", options.filter))?;
+        let request = options.request()?;
+        let outcomes =
+            (session.connect()?.filter_test(request)).context(|| format!("cannot test filter '{}'", options.filter))?;
         if out.is_json() {
             return out.json(&outcomes.iter().map(document).collect());
         }
