@@ -62,7 +62,7 @@ impl<'a> Part<'a> {
             let (old, new) = (from.ports.get(name), to.ports.get(name));
             let touched =
                 |port: Option<&Arc<PortRules>>| port.is_some_and(|port| reshaped.contains(port.program.as_str()));
-            if old != new || touched(old) || touched(new) {
+            if !same(old, new) || touched(old) || touched(new) {
                 part.ports.insert(name);
                 // On both sides: a set that one of them does not mention would be taken for one that comes or goes.
                 part.slots
@@ -82,7 +82,8 @@ impl<'a> Part<'a> {
     }
 }
 
-fn same(old: Option<&Arc<Program>>, new: Option<&Arc<Program>>) -> bool {
+/// Equal, and at once where both are the same thing.
+fn same<T: PartialEq>(old: Option<&Arc<T>>, new: Option<&Arc<T>>) -> bool {
     match (old, new) {
         (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
         (None, None) => true,

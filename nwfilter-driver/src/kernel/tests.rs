@@ -222,7 +222,9 @@ fn what_a_kernel_can_not_is_named() {
             slots: Vec::new(),
         };
         let mut many = desired(program, 1);
-        many.ports.values_mut().for_each(|port| port.slots.clear());
+        many.ports
+            .values_mut()
+            .for_each(|port| Arc::make_mut(port).slots.clear());
         let refused = kernel.apply(&Desired::default(), &many);
         let Err(Failure::Refused { error, rule }) = refused else {
             panic!("{refused:?}");

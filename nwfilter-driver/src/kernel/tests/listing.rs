@@ -64,7 +64,7 @@ fn programs_of_every_protocol() {
             };
             let desired = Desired {
                 programs: BTreeMap::from([("p-1".to_owned(), Arc::clone(&compiled.program))]),
-                ports: BTreeMap::from([("port0".to_owned(), rules)]),
+                ports: BTreeMap::from([("port0".to_owned(), Arc::new(rules))]),
             };
             for set in predicate::IpSets::names(&[&desired]) {
                 let _there_already = Command::new("ipset")
