@@ -35,11 +35,15 @@ pub(super) fn batch<'a>(old: &Image, new: &'a Image) -> (Batch<What>, Check<'a>)
     (batch, check)
 }
 
-/// The transaction that makes `new` of whatever is there.
-pub(super) fn replacement(new: &Image) -> Batch<What> {
+/// The transaction that makes `new` of whatever is there, which has tables of these families.
+pub(super) fn replacement(new: &Image, there: &[Family]) -> Batch<What> {
     let mut batch = Batch::default();
     let none = TableObjects::default();
     for family in Family::ALL {
+        // Not every kernel knows every family.
+        if !there.contains(&family) && !new.tables.contains_key(&family) {
+            continue;
+        }
         // A table can only be deleted without fail if it is there.
         add_table(&mut batch, family);
         batch.delete_table(family, TABLE, What::Table(family));

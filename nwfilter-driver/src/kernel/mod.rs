@@ -195,7 +195,8 @@ impl Kernel {
         let mut socket = self.socket();
         let sets = ip_sets(&mut socket, &[to])?;
         let new = Image::of(to, None, self.plan(), &sets)?;
-        let batch = change::replacement(&new);
+        let there = readback::families(&mut socket).map_err(failure::unread)?;
+        let batch = change::replacement(&new, &there);
         socket.commit(batch).map_err(failure::failed)?;
         match self.deviations(&mut socket, to)?.first() {
             Some(deviation) => Err(failure::stale(&deviation.to_string())),

@@ -62,6 +62,19 @@ fn table(socket: &mut Socket, family: Family) -> io::Result<Option<TableObjects>
     Ok(Some(objects))
 }
 
+/// The families in which there is a table of our name.
+pub(super) fn families(socket: &mut Socket) -> io::Result<Vec<Family>> {
+    socket.list(
+        None,
+        kind::GETTABLE,
+        |_| {},
+        |message| {
+            let family = Family::from_number(message.family())?;
+            (Table::decode(message)?.name == TABLE).then_some(family)
+        },
+    )
+}
+
 /// All elements of a set.
 pub(super) fn elements(socket: &mut Socket, family: Family, set: &str) -> io::Result<Vec<Element>> {
     let body = |w: &mut crate::nft::wire::Writer| {
