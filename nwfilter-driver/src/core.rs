@@ -1,7 +1,7 @@
 //! `Core`: the engine and the host together, which the driver's own threads hold on to as well.
 
 use crate::binding::{BindingDef, Maker};
-use crate::engine::backend::Gate;
+use crate::engine::backend::{Backend, Gate};
 use crate::engine::{Engine, Pupil};
 use crate::filters::Filters;
 use crate::guardian::Guardian;
@@ -86,6 +86,11 @@ impl Core {
             }
             Ok(found)
         })
+    }
+
+    /// Whether there is a device of this name now.
+    pub(crate) fn has_device(&self, port: &str) -> bool {
+        self.gate.has_device(port)
     }
 
     /// How often [`Core::repair`] had to.

@@ -82,11 +82,11 @@ impl Lab {
         let _out = self.host.lockstep(&["nwfilter-define", &file.to_string_lossy()]).ok();
     }
 
-    /// Binds a filter to the guest's port.
-    fn bind(&self, filter: &str) {
+    /// Binds a filter to a port.
+    fn bind(&self, port: &str, filter: &str) {
         let file = self.host.document(&format!(
             "<filterbinding><owner><name>vm1</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></owner>\
-             <portdev name='tap0'/><mac address='02:00:00:00:00:01'/><filterref filter='{filter}'>\
+             <portdev name='{port}'/><mac address='02:00:00:00:00:01'/><filterref filter='{filter}'>\
              <parameter name='IP' value='10.0.0.1'/></filterref></filterbinding>"
         ));
         let path = file.to_string_lossy();
@@ -114,7 +114,7 @@ fn packet(from: [u8; 4]) -> Vec<u8> {
 fn counted() {
     let lab = Lab::new();
     lab.define(FILTER);
-    lab.bind("own-address");
+    lab.bind("tap0", "own-address");
     assert!(lab.passes(OWN) && !lab.passes(SPOOFED) && !lab.passes(SPOOFED));
     let counters = lab.json(&["nwfilter-counters", "tap0"]);
     let rules = counters["rules"].as_array().expect("rules");
@@ -145,8 +145,8 @@ fn counted() {
     };
     assert!(look("nwfilter-counters").status.success());
     assert_eq!(look("nwfilter-trace").status.code(), Some(6));
-    let unknown = lab.host.lockstep(&["nwfilter-counters", "tap7"]).fails();
-    assert!(unknown.contains("'tap7'"), "{unknown}");
+    let unknown = lab.host.lockstep(&["nwfilter-counters", "tap8"]).fails();
+    assert!(unknown.contains("'tap8'"), "{unknown}");
 }
 
 fn shown() {
@@ -156,7 +156,7 @@ fn shown() {
         "<filter name='top'><filterref filter='own-address'/>\
          <rule action='reject' direction='in'><mac srcmacaddr='02:00:00:00:00:07'/></rule></filter>",
     );
-    lab.bind("top");
+    lab.bind("tap0", "top");
     let view = lab.json(&["nwfilter-show", "tap0"]);
     assert_eq!((&view["state"], &view["owner"]), (&"in force".into(), &"vm1".into()));
     let names: Vec<_> = view["tree"]
@@ -183,6 +183,9 @@ fn shown() {
             .is_some_and(|note| note.contains("can not be rejected")),
         "{view:#}"
     );
+    lab.bind("tap7", "own-address");
+    let absent = lab.json(&["nwfilter-show", "tap7"]);
+    assert_eq!(absent["state"], "in force; there is no such device now");
     let people = lab.host.lockstep(&["nwfilter-show", "tap0"]).ok();
     assert!(
         people.contains("own-address (chain ipv4)") && people.contains("# own-address:6"),
@@ -193,7 +196,7 @@ fn shown() {
 fn tested() {
     let lab = Lab::new();
     lab.define(FILTER);
-    lab.bind("own-address");
+    lab.bind("tap0", "own-address");
     let words = ["udp 10.0.0.1:1000 > 10.0.0.2:53", "udp 10.0.0.9:1000 > 10.0.0.2:53"];
     let arguments = [
         "nwfilter-test",
@@ -266,7 +269,7 @@ fn trace(lab: &Lab) -> (Child, Receiver<String>) {
 fn traced() {
     let lab = Lab::new();
     lab.define(FILTER);
-    lab.bind("own-address");
+    lab.bind("tap0", "own-address");
     let is_traced = || lab.net.ruleset().contains("lockstep_trace");
     let (mut child, lines) = trace(&lab);
     let dropped = until("a dropped packet is traced to its rule", || {
@@ -299,7 +302,7 @@ fn traced() {
 fn reloaded() {
     let lab = Lab::new();
     lab.define(FILTER);
-    lab.bind("own-address");
+    lab.bind("tap0", "own-address");
     let status = lab.json(&["nwfilter-status"]);
     let plan = status["state plan"].as_str().unwrap_or_default();
     assert!(plan.starts_with("mark") || plan.starts_with("conntrack"), "{status:#}");

@@ -3,7 +3,8 @@
 use super::{Nwfilter, sound};
 use crate::engine::{Ports, unbound};
 use crate::filters::Filters;
-use crate::inspect::{count, facts, trial, view};
+use crate::inspect::view::{self, Machine};
+use crate::inspect::{count, facts, trial};
 use crate::kernel::{Failure, Kernel};
 use driver_api::driver::Inspect;
 use driver_api::error::Result;
@@ -37,8 +38,11 @@ impl Inspect for Nwfilter {
     fn show_port(&self, port: &str) -> Result<PortView> {
         let ports = self.core.engine.ports();
         let bound = ports.get(port).ok_or_else(|| unbound(port))?;
-        let facts = self.core.kernel().ok().map(|kernel| kernel.facts());
-        Ok(view::view(bound, &self.table(), self.core.engine.internal(), facts))
+        let machine = Machine {
+            facts: self.core.kernel().ok().map(|kernel| kernel.facts()),
+            has_device: self.core.has_device(port),
+        };
+        Ok(view::view(bound, &self.table(), self.core.engine.internal(), machine))
     }
 
     fn counters(&self, port: &str) -> Result<PortCounters> {

@@ -15,12 +15,21 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// So many of a port's values are shown in one rule.
 const MOST_VALUES: usize = 16;
 
-/// The view of a port; `internal` are the driver's own filters, `facts` what its kernel can.
+/// What is known of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// What its kernel can, if it can be asked.
+    pub facts: Option<Facts>,
+    /// Whether it has the port's device now.
+    pub has_device: bool,
+}
+
+/// The view of a port; `internal` are the driver's own filters.
 #[must_use]
-pub fn view(bound: &Bound, filters: &Filters, internal: &Filters, facts: Option<Facts>) -> PortView {
+pub fn view(bound: &Bound, filters: &Filters, internal: &Filters, machine: Machine) -> PortView {
     let def = &bound.record.def;
     let mut places = Places::new(vec![filters, internal]);
-    let noter = Noter::new(facts);
+    let noter = Noter::new(machine.facts);
     let program = &bound.compiled.program;
     let values = bound.compiled.fill(&bound.values).unwrap_or_default();
     let rules = program
@@ -38,7 +47,7 @@ pub fn view(bound: &Bound, filters: &Filters, internal: &Filters, facts: Option<
         filter: def.filter.clone(),
         mac: def.mac.to_string(),
         owner: def.owner.name.clone(),
-        state: state(bound),
+        state: state(bound, machine.has_device),
         program: bound.program.clone(),
         parameters: flat(&bound.values),
         learned: bound.record.learned.iter().map(ToString::to_string).collect(),
@@ -47,12 +56,17 @@ pub fn view(bound: &Bound, filters: &Filters, internal: &Filters, facts: Option<
     }
 }
 
-fn state(bound: &Bound) -> String {
-    match (&bound.stage, &bound.lesson) {
+fn state(bound: &Bound, has_device: bool) -> String {
+    let rules = match (&bound.stage, &bound.lesson) {
         (Stage::Filtered, None) => "in force".to_owned(),
         (Stage::Filtered, Some(_)) => "in force, addresses go on being learned".to_owned(),
         (Stage::Learning, _) => "learning: closed to all but what learning needs".to_owned(),
         (Stage::Closed(why), _) => format!("closed: {why}"),
+    };
+    if has_device {
+        rules
+    } else {
+        format!("{rules}; there is no such device now")
     }
 }
 
