@@ -6,6 +6,7 @@ use super::lower;
 use super::names::TABLE;
 use super::object::{ChainObject, RuleObject, SetObject, TableObjects};
 use crate::nft::object::{PlacedRule, kind};
+use crate::nft::wire::Writer;
 use crate::nft::{Chain, Element, Family, Rule, Set, Socket, Table};
 use std::io;
 
@@ -27,7 +28,7 @@ fn table(socket: &mut Socket, family: Family) -> io::Result<Option<TableObjects>
         return Ok(None);
     }
     let mut objects = TableObjects::default();
-    let named = |w: &mut crate::nft::wire::Writer| w.text(1, TABLE);
+    let named = |w: &mut Writer| w.text(1, TABLE);
     for chain in socket.list(Some(family), kind::GETCHAIN, named, Chain::decode)? {
         if chain.table == TABLE {
             let object = ChainObject {
@@ -77,7 +78,7 @@ pub(super) fn families(socket: &mut Socket) -> io::Result<Vec<Family>> {
 
 /// All elements of a set.
 pub(super) fn elements(socket: &mut Socket, family: Family, set: &str) -> io::Result<Vec<Element>> {
-    let body = |w: &mut crate::nft::wire::Writer| {
+    let body = |w: &mut Writer| {
         w.text(1, TABLE);
         w.text(2, set);
     };
@@ -87,7 +88,7 @@ pub(super) fn elements(socket: &mut Socket, family: Family, set: &str) -> io::Re
 
 /// The rules of a chain with their handles and counts.
 pub(super) fn rules(socket: &mut Socket, family: Family, chain: &str) -> io::Result<Vec<PlacedRule>> {
-    let body = |w: &mut crate::nft::wire::Writer| {
+    let body = |w: &mut Writer| {
         w.text(1, TABLE);
         w.text(2, chain);
     };
@@ -118,7 +119,7 @@ pub(super) fn deviation(socket: &mut Socket, check: &Check<'_>) -> io::Result<Op
     }
     for (family, set, wanted) in &check.elements {
         for part in crate::nft::batch::parts(wanted) {
-            let body = |w: &mut crate::nft::wire::Writer| Element::encode_list(part, TABLE, set, w);
+            let body = |w: &mut Writer| Element::encode_list(part, TABLE, set, w);
             let found = socket.get(Some(*family), kind::GETSETELEM, body, Element::decode_list)?;
             if !found.iter().flatten().eq(part.iter()) {
                 return Ok(Some(format!("the elements of set '{set}'")));
