@@ -108,16 +108,10 @@ fn statement(code: u32, value: u32, yes: u8, no: u8) -> sock_filter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sys::asked;
     use super::*;
     use rustix::io::Errno;
-    use rustix::ioctl::{NoArg, Opcode, ioctl, opcode};
-
-    /// What the null device, which knows no requests, says of one.
-    fn asked<const REQUEST: Opcode>() -> Errno {
-        let null = std::fs::File::open("/dev/null").unwrap();
-        // SAFETY: the device looks at no argument.
-        unsafe { ioctl(&null, NoArg::<REQUEST>::new()) }.unwrap_err()
-    }
+    use rustix::ioctl::{Opcode, opcode};
 
     #[test]
     fn requests_of_taps_are_forbidden_and_others_are_not() {

@@ -225,3 +225,11 @@ pub(super) fn tick_nanoseconds() -> u64 {
     let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     1_000_000_000 / u64::try_from(ticks).unwrap_or(100).max(1)
 }
+
+/// What the null device, which knows no requests, says of one.
+#[cfg(test)]
+pub(super) fn asked<const REQUEST: rustix::ioctl::Opcode>() -> rustix::io::Errno {
+    let null = std::fs::File::open("/dev/null").unwrap();
+    // SAFETY: the device looks at no argument.
+    unsafe { rustix::ioctl::ioctl(&null, rustix::ioctl::NoArg::<REQUEST>::new()) }.unwrap_err()
+}
