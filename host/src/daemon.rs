@@ -162,7 +162,8 @@ async fn idle(dispatch: Arc<Dispatch>, after: Option<Duration>) {
     }
 }
 
-/// `lockstep serve`: logs, serves until SIGTERM or SIGINT, tells a service manager how it goes.
+/// `lockstep serve`: logs, serves until SIGTERM or SIGINT, tells a service manager how it goes. SIGHUP has filters read
+/// anew.
 ///
 /// # Errors
 /// Whatever kept the host from serving.
@@ -171,8 +172,9 @@ pub fn serve(config: &Config) -> Result<(), Error> {
     let instance = Instance::open(config, Some(logging))?;
     tracing::info!(socket = %config.paths.socket().display(), "serving");
     told("READY=1");
+    let plugins = Arc::clone(&instance.plugins);
     let result = instance.run(async {
-        if let Err(error) = asked_to_stop().await {
+        if let Err(error) = asked_to_stop(plugins).await {
             tracing::error!(%error, "cannot wait for signals: stopping");
         }
         told("STOPPING=1");
@@ -187,13 +189,20 @@ fn told(state: &str) {
     }
 }
 
-async fn asked_to_stop() -> io::Result<()> {
+async fn asked_to_stop(plugins: Arc<Plugins>) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                let plugins = Arc::clone(&plugins);
+                // Guards belong to threads; the lock of filters lets one reload at a time through.
+                drop(tokio::task::spawn_blocking(move || plugins.reload_filters()));
+            }
+        }
     }
-    Ok(())
 }
 
 fn lock_limits(config: &Config) -> lock::Limits {

@@ -3,6 +3,9 @@
 use conformance::case::Case;
 use conformance::host::Host;
 use conformance::need::Need::Virsh;
+use conformance::process::signal;
+use conformance::wait;
+use rustix::process::Signal;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -14,6 +17,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "filter_bad_document_is_refused_with_its_place",
         needs: &[Virsh],
         run: bad,
+    },
+    Case {
+        name: "filter_files_are_read_anew_on_sighup",
+        needs: &[Virsh],
+        run: reread,
     },
 ];
 
@@ -49,4 +57,18 @@ fn bad() {
         "{message}"
     );
     assert!(message.contains("line 2"), "{message}");
+}
+
+fn reread() {
+    let host = Host::start();
+    let document = host.document(FILTER);
+    let _out = host.virsh(&["nwfilter-define", &document.to_string_lossy()]).ok();
+    let file = host.root().join("etc/lockstep/nwfilter/web-only.xml");
+    let text = std::fs::read_to_string(&file).expect("the filter's file");
+    std::fs::write(&file, text.replace("'80'", "'8080'")).expect("the file can be changed");
+    signal(host.pid(), Signal::HUP);
+    wait::until("the change is seen", || {
+        let dump = host.virsh(&["nwfilter-dumpxml", "web-only"]).ok();
+        dump.contains("'8080'").then_some(())
+    });
 }

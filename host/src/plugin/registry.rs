@@ -156,6 +156,20 @@ impl Plugins {
         }
     }
 
+    /// Has every driver that keeps filters read them anew. What fails changes nothing and is told.
+    pub fn reload_filters(&self) {
+        for plugin in self.shared.ready() {
+            let done = plugin.call("reload", &Context::default(), |driver, call| match driver.inspect() {
+                Some(inspect) => inspect.reload(call),
+                None => Ok(()),
+            });
+            match done {
+                Ok(()) => tracing::info!(plugin = %plugin.name(), "read anew"),
+                Err(error) => tracing::error!(plugin = %plugin.name(), %error, "reading anew failed, all is as it was"),
+            }
+        }
+    }
+
     /// Tells every driver that the host stops.
     pub fn close(&self, within: Duration) {
         for plugin in self.shared.ready() {
