@@ -8,7 +8,7 @@ use conformance::random::Random;
 use conformance::wait;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -134,15 +134,7 @@ fn full() {
     let folder = wait::until("the filter's file", || find(world.host.root().to_owned(), "fault.xml"));
     let before = fs::read(&folder).unwrap();
     let folder = folder.parent().unwrap().to_owned();
-    // A file system of a few pages, full, laid over the folder with what the folder has.
-    let own = Command::new("sh")
-        .arg("-c")
-        .arg(r#"mkdir "$1.copy" && cp -a "$1/." "$1.copy" && mount -t tmpfs -o size=256k,nr_inodes=200 tmpfs "$1" && cp -a "$1.copy/." "$1" && rm -r "$1.copy" && ! cat /dev/zero > "$1/.fill" 2>/dev/null"#)
-        .arg("sh")
-        .arg(&folder)
-        .status()
-        .unwrap();
-    assert!(own.success());
+    let covered = Covered::fill(&folder);
     let path = world.host.document(&version(1));
     let refused = world.host.virsh(&["nwfilter-define", &path.to_string_lossy()]);
     let refused = refused.fails();
@@ -158,9 +150,28 @@ fn full() {
     fs::remove_file(folder.join(".fill")).unwrap();
     world.define(&version(1));
     assert_eq!(world.in_force([0, 1]), 1);
-    drop(world);
-    let undone = Command::new("umount").arg("-l").arg(&folder).status().unwrap();
-    assert!(undone.success());
+    drop(covered);
+}
+
+/// A folder under a small file system that is full, with what the folder has; uncovered in the end, whatever happens.
+struct Covered<'a>(&'a Path);
+
+impl<'a> Covered<'a> {
+    fn fill(folder: &'a Path) -> Self {
+        let script = r#"mkdir "$1.copy" && cp -a "$1/." "$1.copy" && mount -t tmpfs -o size=256k,nr_inodes=200 tmpfs "$1" &&
+            cp -a "$1.copy/." "$1" && rm -r "$1.copy" && ! cat /dev/zero > "$1/.fill" 2>/dev/null"#;
+        let done = Command::new("sh").args(["-c", script, "sh"]).arg(folder).status();
+        let covered = Self(folder);
+        assert!(done.unwrap().success());
+        covered
+    }
+}
+
+impl Drop for Covered<'_> {
+    fn drop(&mut self) {
+        // Lazily: the host may have a file open.
+        let _status = Command::new("umount").arg("-l").arg(self.0).status();
+    }
 }
 
 fn find(folder: PathBuf, name: &str) -> Option<PathBuf> {
