@@ -34,9 +34,11 @@ impl Code {
     pub const ARGUMENT_UNSUPPORTED: Self = Self(74);
     pub const NO_DOMAIN_METADATA: Self = Self(80);
     pub const OPERATION_UNSUPPORTED: Self = Self(84);
+    pub const AGENT_UNRESPONSIVE: Self = Self(86);
     pub const RESOURCE_BUSY: Self = Self(87);
     pub const ACCESS_DENIED: Self = Self(88);
     pub const XML_INVALID_SCHEMA: Self = Self(92);
+    pub const DEVICE_MISSING: Self = Self(99);
     pub const INVALID_NWFILTER_BINDING: Self = Self(100);
     pub const NO_NWFILTER_BINDING: Self = Self(101);
 }

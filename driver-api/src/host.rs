@@ -8,6 +8,9 @@ use crate::lock::token::Cx;
 use crate::types::domain::DomainEvent;
 use crate::types::filter::PortRequest;
 use crate::types::guest::{GuestId, GuestSpec, Started};
+use crate::types::launch::{Launch, Plug, Plugged, Unplug};
+use crate::types::notice::DomainNotice;
+use crate::types::param::Param;
 use std::os::fd::BorrowedFd;
 
 /// The host as a driver sees it; cheap to clone, valid for the life of the process.
@@ -27,6 +30,12 @@ impl Host {
     /// Raises a domain event: queued at once, delivered to clients when this thread holds no lock any more.
     pub fn emit(&self, event: &DomainEvent) {
         self.services.emit(event);
+    }
+
+    /// Tells what happened to a domain beside its life: queued and delivered like an event, in order with them. A host
+    /// without `notice/1` has no clients that could hear of it.
+    pub fn notify(&self, notice: DomainNotice) {
+        self.services.notify(notice);
     }
 
     /// Starts a guest process tree under a supervisor that outlives the host. Must be called without a lock held.
@@ -50,6 +59,86 @@ impl Host {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Started> {
         self.services.spawn_with(cx.call(), spec, descriptors)
+    }
+
+    /// Whether the host offers `spawn/2`: without it [`Host::launch`] starts plain guests only, and nothing can be
+    /// plugged, limited or measured.
+    #[must_use]
+    pub fn can_launch(&self) -> bool {
+        self.services.can_launch()
+    }
+
+    /// [`Host::spawn`] of a guest with links, companions and limits; `descriptors` are shared out as [`Launch::links`]
+    /// says, and live on as those of [`Host::spawn_with`] do. A host that does not offer `spawn/2` still starts what asks
+    /// for no more than a [`GuestSpec`].
+    ///
+    /// # Errors
+    /// 3 for an order that an older host can not fulfil, 8 for one that contradicts itself, 67 for a limit that this
+    /// machine can not keep, 38 with the step that failed; nothing is left of it.
+    pub fn launch(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        launch: &Launch,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Started> {
+        self.services.launch(cx.call(), launch, descriptors)
+    }
+
+    /// Puts something into a running guest. Must be called without a lock held.
+    ///
+    /// # Errors
+    /// 3 without `spawn/2`, 9 for a name that is taken and for want of a spare console, 38 with the step that failed;
+    /// nothing is left of it.
+    pub fn plug(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        guest: GuestId,
+        plug: &Plug,
+        tap: Option<BorrowedFd<'_>>,
+    ) -> Result<Plugged> {
+        self.services.plug(cx.call(), guest, plug, tap)
+    }
+
+    /// Takes something out of a running guest. Must be called without a lock held.
+    ///
+    /// # Errors
+    /// 3 without `spawn/2`, 99 (`DEVICE_MISSING`) when it is not there, 38 with the step that failed.
+    pub fn unplug(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        self.services.unplug(cx.call(), guest, unplug)
+    }
+
+    /// Sets limits of a guest's processes; those that are not named stay.
+    ///
+    /// Names and types are libvirt's: `cpu_shares` (unsigned long), `vcpu_period` and `vcpu_quota` (microseconds; -1 for
+    /// none), `emulator_period`, `emulator_quota`, `global_period`, `global_quota`, `cpuset` (text, as `<vcpu cpuset>`),
+    /// `hard_limit`, `soft_limit`, `swap_hard_limit` (KiB; 9007199254740991 for none), `weight` (unsigned, 10 to 1000),
+    /// `device_weight`, `device_read_bytes_sec`, `device_write_bytes_sec`, `device_read_iops_sec`,
+    /// `device_write_iops_sec` (text, `/dev/sda,1000,...`), `pids` (unsigned long).
+    ///
+    /// # Errors
+    /// 3 without `spawn/2`, 8 for a name or value that is none, 67 where the machine has not the controller for it, 38 when
+    /// the kernel refuses.
+    pub fn limit(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, limits: &[Param]) -> Result<()> {
+        self.services.limit(cx.call(), guest, limits)
+    }
+
+    /// The limits that the kernel keeps for a guest now, read back from it; names as in [`Host::limit`].
+    ///
+    /// # Errors
+    /// 3 without `spawn/2`, 38 when there is no such guest.
+    pub fn limits(&self, guest: GuestId) -> Result<Vec<Param>> {
+        self.services.limits(guest)
+    }
+
+    /// What a guest uses, all of its processes together: `cpu.time`, `cpu.user`, `cpu.system` (nanoseconds),
+    /// `memory.rss` (KiB in memory, each page once), `memory.file` (KiB of its memory file that are in memory),
+    /// `memory.peak`, `processes`, `io.read_bytes`, `io.write_bytes`, and for each multicast or UDP link
+    /// `link.NAME.rx_bytes`, `.rx_packets`, `.tx_bytes`, `.tx_packets`. What the machine does not count is left out.
+    ///
+    /// # Errors
+    /// 3 without `spawn/2`, 38 when there is no such guest.
+    pub fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
+        self.services.usage(guest)
     }
 
     /// The guests of this driver that outlived the last host, or ended while no host ran. Their events begin to come

@@ -9,7 +9,8 @@ use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::interface::Table;
 use driver_api::abi::root::Root;
 use driver_api::abi::{
-    console, core, descriptors, event, inspect, lock, log, manifest, metadata, nwfilter, ports, spawn, virt,
+    console, core, descriptors, device, event, inspect, launch, lock, log, manifest, metadata, notice, nwfilter, ports,
+    spawn, virt,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -82,14 +83,20 @@ fn all() -> String {
         (virt::VirtV1::ID, virt::VirtV1::LAYOUT),
         (console::ConsoleV1::ID, console::ConsoleV1::LAYOUT),
         (metadata::MetadataV1::ID, metadata::MetadataV1::LAYOUT),
+        (device::DevicesV1::ID, device::DevicesV1::LAYOUT),
+        (device::ResourcesV1::ID, device::ResourcesV1::LAYOUT),
+        (device::StatsV1::ID, device::StatsV1::LAYOUT),
+        (device::ControlV1::ID, device::ControlV1::LAYOUT),
         (nwfilter::FilterV1::ID, nwfilter::FilterV1::LAYOUT),
         (nwfilter::BindingV1::ID, nwfilter::BindingV1::LAYOUT),
         (inspect::InspectV1::ID, inspect::InspectV1::LAYOUT),
         (lock::LockV1::ID, lock::LockV1::LAYOUT),
         (log::LogV1::ID, log::LogV1::LAYOUT),
         (event::EventV1::ID, event::EventV1::LAYOUT),
+        (notice::NoticeV1::ID, notice::NoticeV1::LAYOUT),
         (spawn::SpawnV1::ID, spawn::SpawnV1::LAYOUT),
         (descriptors::DescriptorsV1::ID, descriptors::DescriptorsV1::LAYOUT),
+        (launch::SpawnV2::ID, launch::SpawnV2::LAYOUT),
         (ports::PortsV1::ID, ports::PortsV1::LAYOUT),
     ];
     for (id, layout) in tables {

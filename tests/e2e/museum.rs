@@ -106,6 +106,7 @@ fn old_drivers() {
         let (message, driver) = match old.added_since.as_str() {
             "virt.metadata/1" => (host.virsh(&["desc", "vm1", "a new text"]).fails(), "'uml'"),
             "nwfilter.inspect/1" => (host.lockstep(&["nwfilter-status"]).fails(), "'nwfilter'"),
+            "virt.devices/1" => (host.virsh(&["detach-device-alias", "vm1", "net0"]).fails(), "'uml'"),
             other => panic!("what is '{other}' seen by?"),
         };
         assert!(

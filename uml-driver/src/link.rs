@@ -6,7 +6,10 @@ use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::DomainEvent;
 use driver_api::types::filter::PortRequest;
-use driver_api::types::guest::{GuestId, GuestSpec, Started};
+use driver_api::types::guest::{GuestId, Started};
+use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
+use driver_api::types::notice::DomainNotice;
+use driver_api::types::param::Param;
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
 
@@ -18,12 +21,20 @@ pub type Work<'a> = dyn FnMut(&mut Cx<'_, Unlocked>) -> Result<()> + 'a;
 #[allow(clippy::missing_errors_doc, reason = "as above")]
 pub trait HostLink: Debug + Send + Sync {
     fn emit(&self, event: &DomainEvent);
-    fn spawn_with(
+    fn notify(&self, notice: DomainNotice);
+    fn can_launch(&self) -> bool;
+    fn launch(&self, cx: &mut Cx<'_, Unlocked>, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started>;
+    fn plug(
         &self,
         cx: &mut Cx<'_, Unlocked>,
-        spec: &GuestSpec,
-        descriptors: &[BorrowedFd<'_>],
-    ) -> Result<Started>;
+        guest: GuestId,
+        plug: &Plug,
+        tap: Option<BorrowedFd<'_>>,
+    ) -> Result<Plugged>;
+    fn unplug(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, unplug: &Unplug) -> Result<()>;
+    fn limit(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, limits: &[Param]) -> Result<()>;
+    fn limits(&self, guest: GuestId) -> Result<Vec<Param>>;
+    fn usage(&self, guest: GuestId) -> Result<Vec<Param>>;
     fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>>;
     fn watch(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
     fn kill(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId) -> Result<()>;
@@ -39,17 +50,35 @@ impl HostLink for Host {
     fn emit(&self, event: &DomainEvent) {
         Self::emit(self, event);
     }
-    fn spawn_with(
+    fn notify(&self, notice: DomainNotice) {
+        Self::notify(self, notice);
+    }
+    fn can_launch(&self) -> bool {
+        Self::can_launch(self)
+    }
+    fn launch(&self, cx: &mut Cx<'_, Unlocked>, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        Self::launch(self, cx, launch, descriptors)
+    }
+    fn plug(
         &self,
         cx: &mut Cx<'_, Unlocked>,
-        spec: &GuestSpec,
-        descriptors: &[BorrowedFd<'_>],
-    ) -> Result<Started> {
-        // A guest without interfaces needs no newer host.
-        if descriptors.is_empty() {
-            return Self::spawn(self, cx, spec);
-        }
-        Self::spawn_with(self, cx, spec, descriptors)
+        guest: GuestId,
+        plug: &Plug,
+        tap: Option<BorrowedFd<'_>>,
+    ) -> Result<Plugged> {
+        Self::plug(self, cx, guest, plug, tap)
+    }
+    fn unplug(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        Self::unplug(self, cx, guest, unplug)
+    }
+    fn limit(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, limits: &[Param]) -> Result<()> {
+        Self::limit(self, cx, guest, limits)
+    }
+    fn limits(&self, guest: GuestId) -> Result<Vec<Param>> {
+        Self::limits(self, guest)
+    }
+    fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
+        Self::usage(self, guest)
     }
     fn survivors(&self, cx: &mut Cx<'_, Unlocked>) -> Result<Vec<Started>> {
         Self::survivors(self, cx)

@@ -43,24 +43,55 @@ pub struct FileRecord {
     pub writable: u32,
 }
 
-impl From<&GuestSpec> for SpecRecord {
-    fn from(spec: &GuestSpec) -> Self {
-        let console = |console: &ConsoleSpec| ConsoleRecord {
+impl From<&ConsoleSpec> for ConsoleRecord {
+    fn from(console: &ConsoleSpec) -> Self {
+        Self {
             alias: console.alias.as_str().into(),
             log: console.log.as_deref().map(from_path).unwrap_or_default(),
             pty: flag(console.pty),
-        };
-        let file = |file: &VisibleFile| FileRecord {
+        }
+    }
+}
+
+impl TryFrom<ConsoleRecord> for ConsoleSpec {
+    type Error = Error;
+
+    fn try_from(record: ConsoleRecord) -> Result<Self> {
+        Ok(Self {
+            alias: text(record.alias)?,
+            pty: record.pty != 0,
+            log: (!record.log.is_empty()).then(|| path(record.log)),
+        })
+    }
+}
+
+impl From<&VisibleFile> for FileRecord {
+    fn from(file: &VisibleFile) -> Self {
+        Self {
             path: from_path(&file.path),
             writable: flag(file.writable),
-        };
+        }
+    }
+}
+
+impl From<FileRecord> for VisibleFile {
+    fn from(record: FileRecord) -> Self {
+        Self {
+            path: path(record.path),
+            writable: record.writable != 0,
+        }
+    }
+}
+
+impl From<&GuestSpec> for SpecRecord {
+    fn from(spec: &GuestSpec) -> Self {
         Self {
             domain: spec.domain,
             name: spec.name.as_str().into(),
             argv: from_texts(&spec.argv),
             env: from_pairs(&spec.env),
-            consoles: spec.consoles.iter().map(console).collect(),
-            files: spec.files.iter().map(file).collect(),
+            consoles: spec.consoles.iter().map(ConsoleRecord::from).collect(),
+            files: spec.files.iter().map(FileRecord::from).collect(),
             memory_bytes: spec.memory_bytes,
             log: spec.log.as_deref().map(from_path).unwrap_or_default(),
         }
@@ -71,26 +102,13 @@ impl TryFrom<SpecRecord> for GuestSpec {
     type Error = Error;
 
     fn try_from(record: SpecRecord) -> Result<Self> {
-        let console = |console: ConsoleRecord| -> Result<ConsoleSpec> {
-            Ok(ConsoleSpec {
-                alias: text(console.alias)?,
-                pty: console.pty != 0,
-                log: (!console.log.is_empty()).then(|| path(console.log)),
-            })
-        };
-        let file = |file: FileRecord| -> Result<VisibleFile> {
-            Ok(VisibleFile {
-                path: path(file.path),
-                writable: file.writable != 0,
-            })
-        };
         Ok(Self {
             domain: record.domain,
             name: text(record.name)?,
             argv: texts(record.argv)?,
             env: pairs(record.env)?,
-            consoles: each(record.consoles, console)?,
-            files: each(record.files, file)?,
+            consoles: each(record.consoles, ConsoleSpec::try_from)?,
+            files: record.files.into_iter().map(VisibleFile::from).collect(),
             memory_bytes: record.memory_bytes,
             log: (!record.log.is_empty()).then(|| path(record.log)),
         })

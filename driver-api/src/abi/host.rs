@@ -3,12 +3,15 @@
 use super::descriptors::DescriptorsV1;
 use super::event::EventV1;
 use super::interface::Table;
+use super::launch::SpawnV2;
 use super::lock::{Call, HostObj, LockV1};
 use super::log::LogV1;
+use super::notice::NoticeV1;
 use super::ports::PortsV1;
+use super::record::{all, each_of};
 use super::root::HostRef;
 use super::spawn::SpawnV1;
-use super::value::{each, from_texts, text};
+use super::value::{Fault, each, from_texts, text};
 use crate::error::{Code, Error, Origin, Result};
 use crate::lock::guard::Loan;
 use crate::lock::level::{Level, Unlocked};
@@ -16,7 +19,10 @@ use crate::lock::token::{Cx, Link};
 use crate::types::domain::DomainEvent;
 use crate::types::filter::PortRequest;
 use crate::types::guest::{GuestId, GuestSpec, Started};
-use abi_stable::std_types::{ROption, RString};
+use crate::types::launch::{Launch, Plug, Plugged, Unplug};
+use crate::types::notice::DomainNotice;
+use crate::types::param::Param;
+use abi_stable::std_types::{ROption, RResult, RString};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What the host offers to this driver.
@@ -26,8 +32,10 @@ pub struct Services {
     lock: &'static LockV1,
     log: Option<&'static LogV1>,
     event: Option<&'static EventV1>,
+    notice: Option<&'static NoticeV1>,
     spawn: Option<&'static SpawnV1>,
     descriptors: Option<&'static DescriptorsV1>,
+    launcher: Option<&'static SpawnV2>,
     ports: Option<&'static PortsV1>,
 }
 
@@ -46,8 +54,10 @@ impl Services {
             lock: find::<LockV1>(&host)?.ok_or_else(|| missing(LockV1::ID))?,
             log: find(&host)?,
             event: find(&host)?,
+            notice: find(&host)?,
             spawn: find(&host)?,
             descriptors: find(&host)?,
+            launcher: find(&host)?,
             ports: find(&host)?,
         })
     }
@@ -76,6 +86,17 @@ impl Services {
         }
     }
 
+    pub(crate) fn notify(&self, notice: DomainNotice) {
+        let uuid = notice.uuid;
+        let Some(table) = self.notice else {
+            tracing::debug!(%uuid, "a notice is lost: the host offers no '{}'", NoticeV1::ID);
+            return;
+        };
+        if let Err(fault) = (table.notify)(self.obj, notice.into()).into_result() {
+            tracing::warn!(%uuid, error = %fault.message, "a notice is lost");
+        }
+    }
+
     fn spawner(&self) -> Result<&'static SpawnV1> {
         self.spawn.ok_or_else(|| missing(SpawnV1::ID))
     }
@@ -92,6 +113,64 @@ impl Services {
         (table.spawn_with)(self.obj, call, spec.into(), numbers)
             .into_result()?
             .try_into()
+    }
+
+    /// An order that asks for no more than an older host can give goes to that one's tables.
+    pub(crate) fn launch(&self, call: Call, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        if let Some(table) = self.launcher {
+            let numbers = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+            return (table.launch)(self.obj, call, launch.into(), numbers)
+                .into_result()?
+                .try_into();
+        }
+        let plain = Launch {
+            spec: launch.spec.clone(),
+            // Without them nothing can be plugged in later, which this host would refuse anyway.
+            spare_consoles: launch.spare_consoles,
+            ..Launch::default()
+        };
+        if plain != *launch {
+            let what = format!(
+                "the domain asks for more than this host can start: it does not offer '{}'",
+                SpawnV2::ID
+            );
+            return Err(Error::new(Code::NO_SUPPORT, Origin::NONE, what));
+        }
+        if descriptors.is_empty() {
+            return self.spawn(call, &launch.spec);
+        }
+        self.spawn_with(call, &launch.spec, descriptors)
+    }
+
+    fn launched<T>(&self, ask: impl FnOnce(&'static SpawnV2, HostObj) -> RResult<T, Fault>) -> Result<T> {
+        let table = self.launcher.ok_or_else(|| missing(SpawnV2::ID))?;
+        Ok(ask(table, self.obj).into_result()?)
+    }
+
+    pub(crate) fn can_launch(&self) -> bool {
+        self.launcher.is_some()
+    }
+
+    pub(crate) fn plug(&self, call: Call, guest: GuestId, plug: &Plug, tap: Option<BorrowedFd<'_>>) -> Result<Plugged> {
+        let number = tap.map(|tap| tap.as_raw_fd()).into();
+        self.launched(|table, host| (table.plug)(host, call, guest.0, plug.clone().into(), number))?
+            .try_into()
+    }
+
+    pub(crate) fn unplug(&self, call: Call, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        self.launched(|table, host| (table.unplug)(host, call, guest.0, unplug.into()))
+    }
+
+    pub(crate) fn limit(&self, call: Call, guest: GuestId, limits: &[Param]) -> Result<()> {
+        self.launched(|table, host| (table.limit)(host, call, guest.0, all(limits.to_vec())))
+    }
+
+    pub(crate) fn limits(&self, guest: GuestId) -> Result<Vec<Param>> {
+        each_of(self.launched(|table, host| (table.limits)(host, guest.0))?)
+    }
+
+    pub(crate) fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
+        each_of(self.launched(|table, host| (table.usage)(host, guest.0))?)
     }
 
     pub(crate) fn survivors(&self, call: Call) -> Result<Vec<Started>> {

@@ -2,8 +2,9 @@
 
 use super::interface::Table;
 use super::lock::Call;
+use super::record::{all, each_of, maybe, maybe_of, named, octets, record, word, words, yes};
 use super::root::Obj;
-use super::value::{Fault, Pair, each, flag, from_pairs, pairs, text, texts, unsound};
+use super::value::{Fault, Pair, flag, pairs, text, texts, unsound};
 use crate::error::{Error, Result};
 use crate::types::inspect::{
     PacketFate, PacketSource, PacketWay, PortCounters, PortView, RuleCount, RulePlace, RuleView, TestOutcome,
@@ -12,67 +13,6 @@ use crate::types::inspect::{
 use crate::types::uuid::Uuid;
 use abi_stable::StableAbi;
 use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec};
-
-/// Declares a record, and the ways to the plain value and back, each field by the two functions behind it.
-macro_rules! record {
-    ($($record:ident of $plain:ident { $($field:ident: $ty:ty = $out:expr, $back:expr;)+ })+) => { $(
-        #[doc = concat!("`", stringify!($plain), "` as it crosses.")]
-        #[repr(C)]
-        #[derive(Clone, Debug, StableAbi)]
-        #[allow(missing_docs, reason = "the fields are those of the plain value")]
-        pub struct $record { $(pub $field: $ty,)+ }
-
-        impl From<$plain> for $record {
-            fn from(plain: $plain) -> Self {
-                Self { $($field: ($out)(plain.$field),)+ }
-            }
-        }
-
-        impl TryFrom<$record> for $plain {
-            type Error = Error;
-
-            fn try_from(record: $record) -> Result<Self> {
-                Ok(Self { $($field: ($back)(record.$field)?,)+ })
-            }
-        }
-    )+ };
-}
-
-fn all<A, B: From<A>>(items: Vec<A>) -> RVec<B> {
-    items.into_iter().map(B::from).collect()
-}
-
-fn each_of<A, B: TryFrom<A, Error = Error>>(items: RVec<A>) -> Result<Vec<B>> {
-    each(items, B::try_from)
-}
-
-fn maybe<A, B: From<A>>(item: Option<A>) -> ROption<B> {
-    item.map(B::from).into()
-}
-
-fn maybe_of<A, B: TryFrom<A, Error = Error>>(item: ROption<A>) -> Result<Option<B>> {
-    item.into_option().map(B::try_from).transpose()
-}
-
-fn word(text: String) -> RString {
-    text.into()
-}
-
-fn words(texts: Vec<String>) -> RVec<RString> {
-    all(texts)
-}
-
-fn named(values: Vec<(String, String)>) -> RVec<Pair> {
-    from_pairs(&values)
-}
-
-fn yes(flag: u32) -> Result<bool> {
-    Ok(flag != 0)
-}
-
-fn octets(bytes: RVec<u8>) -> Result<Vec<u8>> {
-    Ok(bytes.into_vec())
-}
 
 fn numbered<T: Copy>(all: [T; 4], number: u32) -> Result<T> {
     let index = usize::try_from(number).unwrap_or(usize::MAX);

@@ -17,7 +17,7 @@ pub const MAGIC: [u8; 8] = *b"LKSTPDRV";
 /// The interface's major version: drivers of another one are refused.
 pub const API_MAJOR: u16 = 1;
 /// The interface's minor version: counts the interfaces that were added; nobody is refused because of it.
-pub const API_MINOR: u16 = 4;
+pub const API_MINOR: u16 = 5;
 /// `abi_stable`'s version as this crate pins it; major and minor must agree on both sides.
 pub const ABI_STABLE: [u16; 3] = [0, 11, 3];
 /// [`Manifest::kind`]: serves domains.

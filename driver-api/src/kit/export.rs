@@ -49,6 +49,18 @@ macro_rules! __driver_interface {
     (Metadata, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::metadata::table::<$driver>())
     };
+    (Devices, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::device::devices_table::<$driver>())
+    };
+    (Resources, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::device::resources_table::<$driver>())
+    };
+    (Stats, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::device::stats_table::<$driver>())
+    };
+    (Control, $driver:ty) => {
+        $crate::kit::export::offer($crate::kit::serve::device::control_table::<$driver>())
+    };
     (FilterDriver, $driver:ty) => {
         $crate::kit::export::offer($crate::kit::serve::nwfilter::filters_table::<$driver>())
     };

@@ -17,6 +17,7 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainBrief, DomainEventKind, Lifecycle, Reason, detail};
 use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
+use driver_api::types::launch::Launch;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -124,7 +125,11 @@ impl Core {
         prepared.make_files()?;
         let taps = self.open_ports(cx, entry, &prepared.nics)?;
         let descriptors: Vec<BorrowedFd<'_>> = taps.iter().map(AsFd::as_fd).collect();
-        let started = self.host.spawn_with(cx, &prepared.spec, &descriptors)?;
+        let launch = Launch {
+            spec: prepared.spec.clone(),
+            ..Launch::default()
+        };
+        let started = self.host.launch(cx, &launch, &descriptors)?;
         // From here on they live as long as the guest.
         drop(taps);
         let guest = GuestId(started.guest);

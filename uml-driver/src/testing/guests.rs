@@ -11,7 +11,10 @@ use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::DomainEvent;
 use driver_api::types::filter::PortRequest;
-use driver_api::types::guest::{Exit, GuestEvent, GuestId, GuestSpec, Started};
+use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
+use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
+use driver_api::types::notice::DomainNotice;
+use driver_api::types::param::Param;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -51,6 +54,12 @@ struct Guest {
 pub(crate) struct FakeHost {
     pub(crate) locks: &'static Locks,
     pub(crate) events: Mutex<Vec<DomainEvent>>,
+    pub(crate) notices: Mutex<Vec<DomainNotice>>,
+    /// What every guest was limited to, and what each one uses.
+    pub(crate) limits: Mutex<Vec<Param>>,
+    pub(crate) usage: Mutex<Vec<Param>>,
+    /// The next thing that is plugged in or out fails.
+    pub(crate) no_plug: AtomicBool,
     pub(crate) boots: Mutex<Boots>,
     /// Guests that were killed, and all that became of ports, in order.
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -122,6 +131,10 @@ impl FakeHost {
         Arc::new(Self {
             locks: Locks::new(),
             events: Mutex::default(),
+            notices: Mutex::default(),
+            limits: Mutex::default(),
+            usage: Mutex::default(),
+            no_plug: AtomicBool::new(false),
             boots: Mutex::default(),
             log: Arc::default(),
             filtered: Mutex::default(),
@@ -193,6 +206,15 @@ impl FakeHost {
     }
 }
 
+impl FakeHost {
+    fn refuse_to_plug(&self) -> Result<()> {
+        if self.no_plug.swap(false, Ordering::SeqCst) {
+            return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no plugging today"));
+        }
+        Ok(())
+    }
+}
+
 impl Drop for FakeHost {
     fn drop(&mut self) {
         for guest in self.alive() {
@@ -206,7 +228,63 @@ impl HostLink for Arc<FakeHost> {
         self.events.lock().push(event.clone());
     }
 
-    fn spawn_with(&self, _: &mut Cx<'_, Unlocked>, spec: &GuestSpec, taps: &[BorrowedFd<'_>]) -> Result<Started> {
+    fn notify(&self, notice: DomainNotice) {
+        self.notices.lock().push(notice);
+    }
+
+    fn can_launch(&self) -> bool {
+        true
+    }
+
+    fn plug(
+        &self,
+        _: &mut Cx<'_, Unlocked>,
+        guest: GuestId,
+        plug: &Plug,
+        _: Option<BorrowedFd<'_>>,
+    ) -> Result<Plugged> {
+        self.refuse_to_plug()?;
+        let what = match plug {
+            Plug::File(file) => format!("file {}", file.path.display()),
+            Plug::Console(console, _) => format!("console {}", console.alias),
+            Plug::Link(link) => format!("link {}", link.name()),
+            Plug::Companion(companion) => format!("companion {}", companion.name),
+        };
+        self.log.lock().push(format!("plug {} {what}", guest.0));
+        Ok(Plugged {
+            index: 1,
+            descriptor: 11,
+            pty: "/dev/pts/8".to_owned(),
+        })
+    }
+
+    fn unplug(&self, _: &mut Cx<'_, Unlocked>, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        self.refuse_to_plug()?;
+        let what = match unplug {
+            Unplug::File(path) => format!("file {}", path.display()),
+            Unplug::Console(alias) => format!("console {alias}"),
+            Unplug::Link(name) => format!("link {name}"),
+            Unplug::Companion(name) => format!("companion {name}"),
+        };
+        self.log.lock().push(format!("unplug {} {what}", guest.0));
+        Ok(())
+    }
+
+    fn limit(&self, _: &mut Cx<'_, Unlocked>, _: GuestId, limits: &[Param]) -> Result<()> {
+        self.limits.lock().extend_from_slice(limits);
+        Ok(())
+    }
+
+    fn limits(&self, _: GuestId) -> Result<Vec<Param>> {
+        Ok(self.limits.lock().clone())
+    }
+
+    fn usage(&self, _: GuestId) -> Result<Vec<Param>> {
+        Ok(self.usage.lock().clone())
+    }
+
+    fn launch(&self, _: &mut Cx<'_, Unlocked>, launch: &Launch, taps: &[BorrowedFd<'_>]) -> Result<Started> {
+        let spec = &launch.spec;
         let boots = *self.boots.lock();
         if boots == Boots::Refused {
             return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no process today"));

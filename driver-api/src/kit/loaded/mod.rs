@@ -4,12 +4,14 @@
 //! trait's method of the same name; those with a token take the [`Call`] that the host opened for it.
 
 mod console;
+mod device;
 mod inspect;
 mod metadata;
 mod nwfilter;
 mod virt;
 
 pub use console::Consoles;
+pub use device::{Control, Devices, Resources, Stats};
 pub use inspect::Inspect;
 pub use metadata::Metadata;
 pub use nwfilter::{Bindings, Filters};
@@ -17,6 +19,7 @@ pub use virt::Virt;
 
 use crate::abi::console::ConsoleV1;
 use crate::abi::core::CoreV1;
+use crate::abi::device::{ControlV1, DevicesV1, ResourcesV1, StatsV1};
 use crate::abi::inspect::InspectV1;
 use crate::abi::interface::Table;
 use crate::abi::lock::Call;
@@ -39,6 +42,10 @@ struct Tables {
     virt: Option<&'static VirtV1>,
     console: Option<&'static ConsoleV1>,
     metadata: Option<&'static MetadataV1>,
+    devices: Option<&'static DevicesV1>,
+    resources: Option<&'static ResourcesV1>,
+    stats: Option<&'static StatsV1>,
+    control: Option<&'static ControlV1>,
     filters: Option<&'static FilterV1>,
     bindings: Option<&'static BindingV1>,
     inspect: Option<&'static InspectV1>,
@@ -88,6 +95,10 @@ impl Offer {
             virt: find(root, &mut misfits),
             console: find(root, &mut misfits),
             metadata: find(root, &mut misfits),
+            devices: find(root, &mut misfits),
+            resources: find(root, &mut misfits),
+            stats: find(root, &mut misfits),
+            control: find(root, &mut misfits),
             filters: find(root, &mut misfits),
             bindings: find(root, &mut misfits),
             inspect: find(root, &mut misfits),
@@ -126,6 +137,10 @@ impl Tables {
             self.virt.map(|_| VirtV1::ID),
             self.console.map(|_| ConsoleV1::ID),
             self.metadata.map(|_| MetadataV1::ID),
+            self.devices.map(|_| DevicesV1::ID),
+            self.resources.map(|_| ResourcesV1::ID),
+            self.stats.map(|_| StatsV1::ID),
+            self.control.map(|_| ControlV1::ID),
             self.filters.map(|_| FilterV1::ID),
             self.bindings.map(|_| BindingV1::ID),
             self.inspect.map(|_| InspectV1::ID),
@@ -259,6 +274,34 @@ impl Loaded {
     pub fn metadata(&self) -> Option<Metadata<'_>> {
         let table = self.tables.metadata?;
         Some(Metadata { driver: self, table })
+    }
+
+    /// `virt.devices/1`, if the driver offers it.
+    #[must_use]
+    pub fn devices(&self) -> Option<Devices<'_>> {
+        let table = self.tables.devices?;
+        Some(Devices { driver: self, table })
+    }
+
+    /// `virt.resources/1`, if the driver offers it.
+    #[must_use]
+    pub fn resources(&self) -> Option<Resources<'_>> {
+        let table = self.tables.resources?;
+        Some(Resources { driver: self, table })
+    }
+
+    /// `virt.stats/1`, if the driver offers it.
+    #[must_use]
+    pub fn stats(&self) -> Option<Stats<'_>> {
+        let table = self.tables.stats?;
+        Some(Stats { driver: self, table })
+    }
+
+    /// `virt.control/1`, if the driver offers it.
+    #[must_use]
+    pub fn control(&self) -> Option<Control<'_>> {
+        let table = self.tables.control?;
+        Some(Control { driver: self, table })
     }
 
     /// `nwfilter.define/1`, if the driver offers it.

@@ -28,11 +28,11 @@ pub(super) fn table<S: HostServices>() -> &'static DescriptorsV1 {
 }
 
 /// A descriptor that the driver keeps open until its call returns.
-fn lent<'a>(number: i32) -> Result<BorrowedFd<'a>> {
+pub(super) fn lent<'a>(number: i32) -> Result<BorrowedFd<'a>> {
     if number < 0 {
         return Err(unsound(&format!("descriptor {number}, which can not be open")));
     }
-    // SAFETY: it is not -1, and the driver's half of the table keeps it open until this call, which uses it nowhere
+    // SAFETY: it is not -1, and the driver's half of each table keeps it open until this call, which uses it nowhere
     // else, has returned.
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }

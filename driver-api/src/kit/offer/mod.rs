@@ -5,15 +5,19 @@
 
 mod descriptors;
 mod event;
+mod launch;
 mod lock;
 mod log;
+mod notice;
 mod ports;
 mod spawn;
 
 pub use descriptors::DescriptorService;
 pub use event::EventService;
+pub use launch::LaunchService;
 pub use lock::LockService;
 pub use log::{LogService, LogSite, LogValue};
+pub use notice::NoticeService;
 pub use ports::PortService;
 pub use spawn::SpawnService;
 
@@ -27,7 +31,7 @@ use abi_stable::std_types::{RNone, ROption, RResult, RSome, RStr};
 
 /// Everything that a host offers to one driver.
 pub trait HostServices:
-    LockService + LogService + EventService + SpawnService + DescriptorService + PortService
+    LockService + LogService + EventService + NoticeService + SpawnService + DescriptorService + LaunchService + PortService
 {
     /// Whether this host has the service with this id; one that it has not is not found by the driver.
     fn offers(&self, id: &str) -> bool;
@@ -49,8 +53,10 @@ extern "C" fn query<S: HostServices>(obj: HostObj, id: RStr<'_>) -> ROption<Inte
             found(lock::table::<S>()),
             found(log::table::<S>()),
             found(event::table::<S>()),
+            found(notice::table::<S>()),
             found(spawn::table::<S>()),
             found(descriptors::table::<S>()),
+            found(launch::table::<S>()),
             found(ports::table::<S>()),
         ];
         let (_, interface) = known.into_iter().find(|(known, _)| *known == id)?;

@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod core;
+pub mod device;
 pub mod inspect;
 pub mod instance;
 pub mod metadata;

@@ -8,7 +8,8 @@ use crate::testing::Lab;
 use crate::testing::guests::Boots;
 use driver_api::driver::{Driver, VirtDriver};
 use driver_api::types::domain::{Reason, State, flags};
-use driver_api::types::guest::{Exit, GuestSpec};
+use driver_api::types::guest::Exit;
+use driver_api::types::launch::Launch;
 use driver_api::types::uuid::Uuid;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,11 +151,9 @@ fn run_folder_of_an_earlier_guest_does_not_cost_the_running_one() {
     let mut lab = lab_with_a_guest();
     lab.cx(|cx| {
         // The last host was killed after the domain's second start and before it had forgotten the first guest.
-        let spec = GuestSpec {
-            domain: uuid(A),
-            ..GuestSpec::default()
-        };
-        crate::link::HostLink::spawn_with(&lab.host, cx, &spec, &[]).unwrap();
+        let mut launch = Launch::default();
+        launch.spec.domain = uuid(A);
+        crate::link::HostLink::launch(&lab.host, cx, &launch, &[]).unwrap();
     });
     let path = lab.root.path().join(format!("run/status/{A}.status"));
     let mut status = Status::from_text(&std::fs::read_to_string(&path).unwrap()).unwrap();

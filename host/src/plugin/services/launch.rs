@@ -1,0 +1,45 @@
+//! `spawn/2` over the room of the guest processes.
+
+use crate::plugin::desk::Desk;
+use driver_api::abi::lock::Call;
+use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::offer::LaunchService;
+use driver_api::types::guest::{GuestId, Started};
+use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
+use driver_api::types::param::Param;
+use std::os::fd::BorrowedFd;
+
+/// Not offered yet: see `offers`.
+fn not_offered<T>() -> Result<T> {
+    Err(Error::new(
+        Code::NO_SUPPORT,
+        Origin::NONE,
+        "this host does not offer 'spawn/2'",
+    ))
+}
+
+impl LaunchService for Desk {
+    fn launch(&self, _: Call, _: &Launch, _: &[BorrowedFd<'_>]) -> Result<Started> {
+        not_offered()
+    }
+
+    fn plug(&self, _: Call, _: GuestId, _: &Plug, _: Option<BorrowedFd<'_>>) -> Result<Plugged> {
+        not_offered()
+    }
+
+    fn unplug(&self, _: Call, _: GuestId, _: &Unplug) -> Result<()> {
+        not_offered()
+    }
+
+    fn limit(&self, _: Call, _: GuestId, _: &[Param]) -> Result<()> {
+        not_offered()
+    }
+
+    fn limits(&self, _: GuestId) -> Result<Vec<Param>> {
+        not_offered()
+    }
+
+    fn usage(&self, _: GuestId) -> Result<Vec<Param>> {
+        not_offered()
+    }
+}
