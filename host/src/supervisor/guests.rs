@@ -10,6 +10,7 @@ use super::watch::{self, Watch};
 use super::{launch, peer, process, survey};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::{GuestEvent, GuestId, GuestSpec, Started};
+use driver_api::types::launch::Launch;
 use parking_lot::{Condvar, Mutex};
 use rustix::event::EventfdFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -137,11 +138,23 @@ impl Guests {
     /// # Errors
     /// As [`Guests::spawn`], and 8 for more descriptors than are passed on.
     pub fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
-        let shared = &self.shared;
+        let launch = Launch {
+            spec: spec.clone(),
+            ..Launch::default()
+        };
+        self.launch(driver, &launch, descriptors)
+    }
+
+    /// Starts a guest with all that goes beyond a [`GuestSpec`].
+    ///
+    /// # Errors
+    /// As [`Guests::spawn_with`], and 67 for a limit that this machine can not keep.
+    pub fn launch(&self, driver: &str, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        let (shared, spec) = (&self.shared, &launch.spec);
         let number = shared.table.lock().numbers.take();
         let id = number.map_err(|e| system("cannot write the guest counter").because(e))?;
         let guest = GuestId(id);
-        let order = launch::order(shared, id, driver, spec, descriptors.len())?;
+        let order = launch::order(shared, id, driver, launch, descriptors.len())?;
         let launched = launch::launch(shared, &order, descriptors)?;
         let started = started(&shared.run, guest, &order, Some(&launched.running));
         tracing::info!(

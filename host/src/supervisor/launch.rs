@@ -1,12 +1,14 @@
 //! Starting a supervisor: the order in its run folder, the process, its answer.
 
 use super::child::ARGUMENT;
+use super::extras::Extras;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
 use super::parcel;
 use super::record::{self, Durable};
 use super::table::Shared;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
+use driver_api::types::launch::Launch;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
@@ -41,7 +43,8 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What a driver asked for as an order to the supervisor of guest `id`.
-pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec, descriptors: usize) -> Result<Order> {
+pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, descriptors: usize) -> Result<Order> {
+    let spec = &launch.spec;
     let wrong = |what: String| {
         Error::new(
             Code::INVALID_ARG,
@@ -93,14 +96,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec, de
         argv: spec.argv.clone(),
         env: spec.env.clone(),
         consoles: consoles.collect(),
-        files: spec
-            .files
-            .iter()
-            .map(|file| FileOrder {
-                path: file.path.clone(),
-                writable: file.writable,
-            })
-            .collect(),
+        files: spec.files.iter().map(FileOrder::from).collect(),
         descriptors,
         memory_bytes: if spec.memory_bytes == 0 {
             options.memory_bytes
@@ -111,6 +107,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, spec: &GuestSpec, de
         log_bytes: options.log_bytes,
         log_files: options.log_files,
         boot_id: shared.boot_id.clone(),
+        extras: Extras::from(launch),
     })
 }
 

@@ -12,6 +12,7 @@ mod console;
 mod control;
 mod delivery;
 mod elf;
+mod extras;
 mod guests;
 mod identity;
 mod launch;

@@ -1,5 +1,7 @@
 //! What the host orders from a supervisor and what the supervisor records: the files of a guest's run folder.
 
+use super::extras::Extras;
+use driver_api::types::guest::VisibleFile;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -26,7 +28,7 @@ pub(super) fn console_socket(index: usize) -> String {
 }
 
 /// Everything that a supervisor needs to know; self-contained, so that a host of another version can read it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) id: u64,
     pub(super) driver: String,
@@ -47,6 +49,9 @@ pub(super) struct Order {
     pub(super) log_bytes: u64,
     pub(super) log_files: u32,
     pub(super) boot_id: String,
+    /// What a plain guest has not.
+    #[serde(default)]
+    pub(super) extras: Extras,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -59,6 +64,15 @@ pub(super) struct ConsoleOrder {
 pub(super) struct FileOrder {
     pub(super) path: PathBuf,
     pub(super) writable: bool,
+}
+
+impl From<&VisibleFile> for FileOrder {
+    fn from(file: &VisibleFile) -> Self {
+        Self {
+            path: file.path.clone(),
+            writable: file.writable,
+        }
+    }
 }
 
 /// A process that can not be mistaken for a later one with the same number.

@@ -19,8 +19,8 @@ fn not_offered<T>() -> Result<T> {
 }
 
 impl LaunchService for Desk {
-    fn launch(&self, _: Call, _: &Launch, _: &[BorrowedFd<'_>]) -> Result<Started> {
-        not_offered()
+    fn launch(&self, _: Call, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        self.unlocked_room()?.launch(&self.name, launch, descriptors)
     }
 
     fn plug(&self, _: Call, _: GuestId, _: &Plug, _: Option<BorrowedFd<'_>>) -> Result<Plugged> {

@@ -6,17 +6,18 @@ use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::{DescriptorService, SpawnService};
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
+use driver_api::types::launch::Launch;
 use std::os::fd::BorrowedFd;
 
 impl Desk {
-    fn room(&self) -> Result<&dyn GuestRoom> {
+    pub(super) fn room(&self) -> Result<&dyn GuestRoom> {
         self.guests
             .as_deref()
             .ok_or_else(|| Error::new(Code::NO_SUPPORT, Origin::NONE, "this host starts no guest processes"))
     }
 
     /// For what may take long: a thread that waits with a lock held would make others wait for a guest.
-    fn unlocked_room(&self) -> Result<&dyn GuestRoom> {
+    pub(super) fn unlocked_room(&self) -> Result<&dyn GuestRoom> {
         self.locks.holds_above(0)?;
         self.room()
     }
@@ -74,6 +75,10 @@ impl GuestRoom for Guests {
 
     fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
         self.spawn_with(driver, spec, descriptors)
+    }
+
+    fn launch(&self, driver: &str, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
+        self.launch(driver, launch, descriptors)
     }
 
     fn survivors(&self, driver: &str) -> Result<Vec<Started>> {
