@@ -3,13 +3,14 @@
 use super::child::ARGUMENT;
 use super::extras::Extras;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
-use super::parcel;
 use super::record::{self, Durable};
 use super::table::Shared;
+use super::{parcel, plug};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
-use driver_api::types::launch::Launch;
+use driver_api::types::launch::{Launch, Link};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -72,6 +73,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
             "it is to be born with {descriptors} descriptors, {DESCRIPTORS} is the limit"
         )));
     }
+    links(&launch.links, descriptors).map_err(wrong)?;
     let options = &shared.options;
     let run_dir = shared.run.join(id.to_string());
     let run_dir = std::path::absolute(&run_dir).unwrap_or(run_dir);
@@ -109,6 +111,22 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         boot_id: shared.boot_id.clone(),
         extras: Extras::from(launch),
     })
+}
+
+/// Whether a guest can have these links, with so many descriptors for its taps.
+fn links(links: &[Link], descriptors: usize) -> std::result::Result<(), String> {
+    let mut names = HashSet::new();
+    for link in links {
+        plug::link(link)?;
+        if !names.insert(link.name()) {
+            return Err(format!("it has two links of the name '{}'", link.name()));
+        }
+    }
+    let taps = links.iter().filter(|link| matches!(link, Link::Tap { .. })).count();
+    if taps > descriptors {
+        return Err(format!("it has {taps} taps and only {descriptors} descriptors"));
+    }
+    Ok(())
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use super::console::{Console, Part};
 use super::control::{Client, Notes, Reply, Request};
+use super::link;
 use super::order::{ENDED, Ended};
 use super::record::{self, Durable};
 use super::start::{self, Guest};
@@ -29,6 +30,7 @@ enum Place {
     Listener,
     Client(usize),
     Console(usize, Part),
+    Link(link::Part),
 }
 
 /// A running guest with all that is attached to it.
@@ -75,6 +77,7 @@ impl Life {
                 }
                 Place::Client(number) => self.serve(number),
                 Place::Console(number, part) => self.guest.consoles[number].handle(part, flags),
+                Place::Link(part) => self.guest.links.handle(part, flags),
             }
         }
         self.clients.retain(|client| !client.gone);
@@ -105,6 +108,12 @@ impl Life {
                     .map(|(part, fd, flags)| (Place::Console(number, part), fd, flags)),
             );
         }
+        let parts = guest.links.interests();
+        places.extend(
+            parts
+                .into_iter()
+                .map(|(part, fd, flags)| (Place::Link(part), fd, flags)),
+        );
         // Last, so that what came before the exit is served first.
         places.push((Place::Exit, guest.pidfd.as_fd(), PollFlags::IN));
         let mut fds: Vec<PollFd<'_>> = places

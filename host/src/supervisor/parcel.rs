@@ -7,7 +7,7 @@ use rustix::net::{
 };
 use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 /// What the kernel passes in one message (`SCM_MAX_FD`).
@@ -22,13 +22,24 @@ pub(super) fn send(mut stream: &UnixStream, text: &[u8], descriptors: &[Borrowed
     if descriptors.is_empty() {
         return stream.write_all(text);
     }
+    let sent = put(stream, text, descriptors)?;
+    stream.write_all(&text[sent..])
+}
+
+/// Sends one message, or as much of `text` as a stream takes, with descriptors.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn put(socket: impl AsFd, text: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if descriptors.len() > MOST || !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+    if descriptors.len() > MOST
+        || !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors))
+    {
         return Err(Errno::TOOBIG.into());
     }
-    let sent = retry_on_intr(|| sendmsg(stream, &[IoSlice::new(text)], &mut control, SendFlags::NOSIGNAL))?;
-    stream.write_all(&text[sent..])
+    let sent = retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(text)], &mut control, SendFlags::NOSIGNAL))?;
+    Ok(sent)
 }
 
 /// Reads to the end of the stream; the descriptors in the order in which they were sent.
@@ -39,35 +50,45 @@ pub(super) fn receive(stream: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)
     let (mut text, mut descriptors) = (Vec::new(), Vec::new());
     let mut chunk = [0_u8; 16 * 1024];
     loop {
-        let mut space = [MaybeUninit::uninit(); SPACE];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let message = retry_on_intr(|| {
-            recvmsg(
-                stream,
-                &mut [IoSliceMut::new(&mut chunk)],
-                &mut control,
-                RecvFlags::CMSG_CLOEXEC,
-            )
-        })?;
-        for part in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = part {
-                descriptors.extend(fds);
-            }
-        }
-        if message.flags.contains(ReturnFlags::CTRUNC) {
-            return Err(Errno::MFILE.into());
-        }
-        if message.bytes == 0 {
+        let (count, more) = take(stream, &mut chunk)?;
+        descriptors.extend(more);
+        if count == 0 {
             return Ok((text, descriptors));
         }
-        text.extend_from_slice(&chunk[..message.bytes]);
+        text.extend_from_slice(&chunk[..count]);
     }
+}
+
+/// Takes one message, or what a stream has, into `chunk`; its length, and the descriptors that came with it.
+///
+/// # Errors
+/// As [`receive`].
+pub(super) fn take(socket: impl AsFd, chunk: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = retry_on_intr(|| {
+        recvmsg(
+            &socket,
+            &mut [IoSliceMut::new(&mut *chunk)],
+            &mut control,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+    })?;
+    let mut descriptors = Vec::new();
+    for part in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(fds) = part {
+            descriptors.extend(fds);
+        }
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(Errno::MFILE.into());
+    }
+    Ok((message.bytes, descriptors))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn text_and_descriptors_arrive_whole_and_in_order() {

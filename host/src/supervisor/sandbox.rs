@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) consoles: Vec<OwnedFd>,
     /// What it is born with beside them.
     pub(super) descriptors: Vec<OwnedFd>,
+    /// Whether it has taps to ask for from the start.
+    pub(super) taps: bool,
     /// The empty folder to build the root on.
     pub(super) root: PathBuf,
     /// The run folder as the host sees it.
@@ -73,6 +75,8 @@ pub(super) fn build(plan: &mut Plan) -> Result<Vec<String>, Failure> {
     for device in DEVICES {
         show(&root, Path::new(device), Path::new(device), None, NOSUID)?;
     }
+    // A tap takes the place of the descriptor that was opened here: see `Taps`.
+    show(&root, Path::new("/dev/null"), Path::new("/dev/net/tun"), None, NOSUID)?;
     if plan.libraries {
         for library in LIBRARIES.map(Path::new) {
             if library.exists() {
@@ -182,8 +186,9 @@ fn enter(root: &Path) -> Result<(), Failure> {
     rustix::process::chdir(RUN).step(|| "enter the run folder".to_owned())
 }
 
-/// Gives up every right, for good. After this the process is as harmless as the program that it will become.
-pub(super) fn renounce(plan: &Plan) -> Result<Vec<String>, Failure> {
+/// Gives up every right, for good. After this the process is as harmless as the program that it will become. Returns what
+/// could not be given up, and where its requests for taps wait.
+pub(super) fn renounce(plan: &Plan) -> Result<(Vec<String>, Option<OwnedFd>), Failure> {
     let mut notes = Vec::new();
     let core = Rlimit {
         current: Some(0),
@@ -218,14 +223,24 @@ pub(super) fn renounce(plan: &Plan) -> Result<Vec<String>, Failure> {
     if let Err(e) = seccomp::make_abort_deadly() {
         notes.push(format!("a guest that aborts hangs instead ({e})"));
     }
-    if !plan.descriptors.is_empty()
-        && let Err(e) = seccomp::forbid_device_control()
-    {
-        notes.push(format!(
-            "a guest could change the host's ends of its network devices ({e})"
-        ));
-    }
-    Ok(notes)
+    let listener = match seccomp::listen_for_taps() {
+        Ok(listener) => Some(listener),
+        Err(e) if plan.taps => {
+            return Err(e).step(|| {
+                "listen to the guest's requests for taps (that needs seccomp, and no other listener around the host)"
+                    .to_owned()
+            });
+        }
+        Err(_) => {
+            if let Err(e) = seccomp::forbid_device_control() {
+                notes.push(format!(
+                    "a guest could change the host's ends of its network devices ({e})"
+                ));
+            }
+            None
+        }
+    };
+    Ok((notes, listener))
 }
 
 /// Puts the descriptors in order and becomes the program; returns only on failure.

@@ -1,11 +1,14 @@
 //! Filters for the system calls of a guest: what would hang it, or reach beyond it, though it needs no right.
 
+use super::link::filter_and_listen;
 use super::sys::filter_system_calls;
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
-    SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SIGABRT, SYS_ioctl, SYS_kill, SYS_tgkill, c_long, sock_filter,
+    SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF, SIGABRT, SYS_ioctl, SYS_kill, SYS_tgkill,
+    c_long, sock_filter,
 };
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// Where things are in `struct seccomp_data`: arguments have 64 bits each, the low half first.
 mod at {
@@ -28,6 +31,10 @@ const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
 const SECOND_TABLE: u32 = 0x4000_0000;
 /// The low half of the requests of taps, from `TUNSETNOCSUM` on; a terminal's requests of the same group are lower.
 const TAP_REQUESTS: (u32, u32) = (0x54c8, 0x54ff);
+/// `TUNSETIFF`, with which a process asks for a tap.
+const TAKE: u32 = 0x54ca;
+/// `TUNGETFEATURES`, `TUNSETOFFLOAD` and `TUNSETVNETHDRSZ`: how frames look between the guest and its own tap.
+const HARMLESS: [u32; 3] = [0x54cf, 0x54d0, 0x54d8];
 /// `SIOCSIFHWADDR`, which a tap takes without asking for a right.
 const SET_ADDRESS: u32 = 0x8924;
 
@@ -57,26 +64,45 @@ pub(super) fn make_abort_deadly() -> io::Result<()> {
 }
 
 /// Forbids (with `EPERM`) to change a tap through its descriptor. A tap asks nobody for a right: whoever holds it could
-/// give it an address that its bridge takes for its own or for another guest's, or let it outlive the guest.
+/// give it an address that its bridge takes for its own or for another guest's, or let it outlive the guest. Requests for
+/// a tap wait for an answer at the returned descriptor.
+///
+/// # Errors
+/// As [`forbid_device_control`], and `EBUSY` where this process is listened to already.
+pub(super) fn listen_for_taps() -> io::Result<OwnedFd> {
+    filter_and_listen(&device_control(SECCOMP_RET_USER_NOTIF)?)
+}
+
+/// The same where nobody can listen: requests for a tap are forbidden too.
 ///
 /// # Errors
 /// `EINVAL` on a kernel without seccomp filters, `ENOSYS` on a machine whose system calls are not known here.
 pub(super) fn forbid_device_control() -> io::Result<()> {
+    filter_system_calls(&device_control(SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned())?)
+}
+
+/// The filter; `take` is what becomes of a request for a tap.
+fn device_control(take: u32) -> io::Result<[sock_filter; 17]> {
     let machine = MACHINE.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
-    filter_system_calls(&[
+    Ok([
         // The same call has other numbers for programs of other machines, which a guest's kernel never is.
         load(at::MACHINE),
-        equal(machine, 0, 8),
+        equal(machine, 0, 12),
         load(at::NUMBER),
-        statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 6, 0),
-        equal(number(SYS_ioctl), 0, 6),
+        statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 10, 0),
+        equal(number(SYS_ioctl), 0, 11),
         load(at::SECOND),
         // What a request is and does is in its low half; the rest is the size of its argument.
         statement(BPF_ALU | BPF_AND | BPF_K, 0xffff, 0, 0),
-        equal(SET_ADDRESS, 2, 0),
-        statement(BPF_JMP | BPF_JGE | BPF_K, TAP_REQUESTS.0, 0, 2),
-        statement(BPF_JMP | BPF_JGT | BPF_K, TAP_REQUESTS.1, 1, 0),
+        equal(SET_ADDRESS, 6, 0),
+        equal(TAKE, 6, 0),
+        equal(HARMLESS[0], 6, 0),
+        equal(HARMLESS[1], 5, 0),
+        equal(HARMLESS[2], 4, 0),
+        statement(BPF_JMP | BPF_JGE | BPF_K, TAP_REQUESTS.0, 0, 3),
+        statement(BPF_JMP | BPF_JGT | BPF_K, TAP_REQUESTS.1, 2, 0),
         answer(SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+        answer(take),
         answer(SECCOMP_RET_ALLOW),
     ])
 }
@@ -113,26 +139,72 @@ mod tests {
     use rustix::io::Errno;
     use rustix::ioctl::{Opcode, opcode};
 
-    #[test]
-    fn requests_of_taps_are_forbidden_and_others_are_not() {
-        const SET_PERSISTENT: Opcode = opcode::write::<i32>(b'T', 203);
-        const GET_FEATURES: Opcode = opcode::read::<u32>(b'T', 207);
-        const SET_CARRIER: Opcode = opcode::write::<i32>(b'T', 226);
-        assert_eq!(asked::<SET_PERSISTENT>(), Errno::NOTTY);
-        // A filter is its thread's alone.
-        let filtered = std::thread::spawn(|| {
+    const GET_FEATURES: Opcode = opcode::read::<u32>(b'T', 207);
+    const SET_OFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
+    const SET_HEADER: Opcode = opcode::write::<i32>(b'T', 216);
+    const SET_PERSISTENT: Opcode = opcode::write::<i32>(b'T', 203);
+    const SET_OWNER: Opcode = opcode::write::<i32>(b'T', 204);
+    const SET_QUEUE: Opcode = opcode::write::<i32>(b'T', 217);
+    const SET_CARRIER: Opcode = opcode::write::<i32>(b'T', 226);
+    const TAKE_TAP: Opcode = opcode::write::<i32>(b'T', 202);
+
+    /// What those hear that change a tap, and those that do not. A filter is its thread's alone.
+    fn asked_behind(filter: impl FnOnce() + Send + 'static) -> (Vec<Errno>, Vec<Errno>) {
+        let asking = std::thread::spawn(|| {
             rustix::thread::set_no_new_privs(true).unwrap();
-            forbid_device_control().unwrap();
-            // Terminal sizes, and how many bytes there are to read.
-            let others = [asked::<0x5413>(), asked::<0x541b>(), asked::<0x5401>()];
-            let taps = [
+            filter();
+            let taps = vec![
                 asked::<SET_PERSISTENT>(),
-                asked::<GET_FEATURES>(),
+                asked::<SET_OWNER>(),
+                asked::<SET_QUEUE>(),
                 asked::<SET_CARRIER>(),
                 asked::<SET_ADDRESS>(),
             ];
-            (others, taps)
+            // Terminal sizes, and how many bytes there are to read.
+            let others = vec![
+                asked::<0x5413>(),
+                asked::<0x541b>(),
+                asked::<0x5401>(),
+                asked::<GET_FEATURES>(),
+                asked::<SET_OFFLOAD>(),
+                asked::<SET_HEADER>(),
+            ];
+            (taps, others)
         });
-        assert_eq!(filtered.join().unwrap(), ([Errno::NOTTY; 3], [Errno::PERM; 4]));
+        asking.join().unwrap()
+    }
+
+    #[test]
+    fn requests_that_change_taps_are_forbidden_and_others_are_not() {
+        assert_eq!(asked::<SET_PERSISTENT>(), Errno::NOTTY);
+        let wanted = (vec![Errno::PERM; 5], vec![Errno::NOTTY; 6]);
+        assert_eq!(
+            asked_behind(|| {
+                forbid_device_control().unwrap();
+                assert_eq!(asked::<TAKE_TAP>(), Errno::PERM);
+            }),
+            wanted
+        );
+        assert_eq!(asked_behind(|| drop(listen_for_taps().unwrap())), wanted);
+    }
+
+    #[test]
+    fn who_asks_for_a_tap_waits_for_the_answer() {
+        let (send, listener) = std::sync::mpsc::channel();
+        let asking = std::thread::spawn(move || {
+            rustix::thread::set_no_new_privs(true).unwrap();
+            send.send(listen_for_taps().unwrap()).unwrap();
+            asked::<TAKE_TAP>()
+        });
+        let mut taps = super::super::link::Taps::default();
+        taps.listen(Some(listener.recv().unwrap()));
+        let mut state = [rustix::event::PollFd::from_borrowed_fd(
+            taps.listener().unwrap(),
+            rustix::event::PollFlags::IN,
+        )];
+        rustix::event::poll(&mut state, None).unwrap();
+        taps.serve();
+        // It asked without a name.
+        assert_eq!(asking.join().unwrap(), Errno::FAULT);
     }
 }

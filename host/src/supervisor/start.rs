@@ -2,8 +2,11 @@
 
 use super::cgroup::Group;
 use super::console::Console;
+use super::extras::LinkOrder;
 use super::identity::{self, Identity};
+use super::link::Links;
 use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
+use super::parcel;
 use super::record::{self, Durable};
 use super::sandbox::{self, Plan};
 use super::sys::{self, Side};
@@ -37,12 +40,18 @@ pub(super) struct Guest {
     pub(super) pidfd: OwnedFd,
     pub(super) group: Option<Group>,
     pub(super) consoles: Vec<Console>,
+    pub(super) links: Links,
     pub(super) notify: UnixDatagram,
     pub(super) running: Running,
 }
 
-/// Starts what `order` asks for, with `descriptors` handed on to the guest alone; `wanted` is asked once before the point of no return.
-pub(super) fn start(order: &Order, descriptors: Vec<OwnedFd>, wanted: impl FnOnce() -> bool) -> Result<Guest, Failure> {
+/// Starts what `order` asks for; of `descriptors` its taps take the first, and the guest alone the others. `wanted` is
+/// asked once before the point of no return.
+pub(super) fn start(
+    order: &Order,
+    mut descriptors: Vec<OwnedFd>,
+    wanted: impl FnOnce() -> bool,
+) -> Result<Guest, Failure> {
     let mut notes = Vec::new();
     let privileged = identity::is_privileged();
     let identity = identity::choose(order, privileged, &mut notes)?;
@@ -54,6 +63,11 @@ pub(super) fn start(order: &Order, descriptors: Vec<OwnedFd>, wanted: impl FnOnc
         consoles.push(opened.console);
         ends.push(opened.end);
         ptys.push(opened.pty);
+    }
+    let mut links = Links::default();
+    for link in &order.extras.links {
+        let tap = matches!(link, LinkOrder::Tap { .. }) && !descriptors.is_empty();
+        links.add(link, tap.then(|| descriptors.remove(0)))?;
     }
     let group = match Group::create(&group_name(order)) {
         Ok(group) => Some(group),
@@ -71,13 +85,17 @@ pub(super) fn start(order: &Order, descriptors: Vec<OwnedFd>, wanted: impl FnOnc
         }
     };
     match hand_over(order, &mut fork, ptys, notes, wanted) {
-        Ok(running) => Ok(Guest {
-            pidfd: fork.pidfd,
-            group: fork.group,
-            consoles,
-            notify,
-            running,
-        }),
+        Ok((running, listener)) => {
+            links.taps.listen(listener);
+            Ok(Guest {
+                pidfd: fork.pidfd,
+                group: fork.group,
+                consoles,
+                links,
+                notify,
+                running,
+            })
+        }
         Err(failure) => {
             end(&fork.pidfd, fork.group.as_ref());
             let _ = std::fs::remove_file(RUNNING);
@@ -174,6 +192,11 @@ fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>, descriptors: 
         memory_bytes: order.memory_bytes,
         consoles,
         descriptors,
+        taps: order
+            .extras
+            .links
+            .iter()
+            .any(|link| matches!(link, LinkOrder::Tap { .. })),
         root: order.run_dir.join(ROOT_DIR),
         run: order.run_dir.join(GUEST_DIR),
     })
@@ -263,7 +286,7 @@ fn hand_over(
     ptys: Vec<String>,
     mut notes: Vec<String>,
     wanted: impl FnOnce() -> bool,
-) -> Result<Running, Failure> {
+) -> Result<(Running, Option<OwnedFd>), Failure> {
     if let Some((uid, gid)) = fork.map {
         let pid = fork.pid;
         // The kernel wants it so before an ordinary user may map groups.
@@ -272,7 +295,8 @@ fn hand_over(
             .step(|| "map the guest's user".to_owned())?;
     }
     say(&fork.words, b"mapped")?;
-    match hear(&fork.words)? {
+    let (word, listener) = hear(&fork.words)?;
+    match word {
         Some(Word::Ready(more)) => notes.extend(more),
         Some(Word::Failed(mut failure)) => {
             if fork.map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
@@ -299,9 +323,9 @@ fn hand_over(
         return Err(Failure::new("start the guest: the host that ordered it is gone"));
     }
     say(&fork.words, b"go")?;
-    match hear(&fork.words)? {
+    match hear(&fork.words)?.0 {
         // The descriptor was closed by a successful execve.
-        None => Ok(running),
+        None => Ok((running, listener)),
         Some(Word::Failed(failure)) => Err(failure),
         Some(Word::Ready(_)) => Err(Failure::new("execute the program: the guest's process is out of step")),
     }
@@ -312,15 +336,16 @@ fn say(socket: &OwnedFd, word: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn hear(socket: &OwnedFd) -> Result<Option<Word>, Failure> {
+/// A word and the descriptor that came with it.
+fn hear(socket: &OwnedFd) -> Result<(Option<Word>, Option<OwnedFd>), Failure> {
     let mut buffer = [0_u8; 16 * 1024];
-    let (count, _) = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut buffer, RecvFlags::empty()))
-        .step(|| "hear from the guest's process".to_owned())?;
+    let (count, mut descriptors) =
+        parcel::take(socket, &mut buffer).step(|| "hear from the guest's process".to_owned())?;
     if count == 0 {
-        return Ok(None);
+        return Ok((None, None));
     }
     serde_json::from_slice(&buffer[..count])
-        .map(Some)
+        .map(|word| (Some(word), descriptors.pop()))
         .map_err(|e| Failure::new(format!("understand the guest's process: {e}")))
 }
 
@@ -343,11 +368,17 @@ fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
         sys::exit_now(1)
     }
     let prepared = sandbox::build(&mut plan).and_then(|mut notes| {
-        notes.extend(sandbox::renounce(&plan)?);
-        Ok(notes)
+        let (more, listener) = sandbox::renounce(&plan)?;
+        notes.extend(more);
+        Ok((notes, listener))
     });
     match prepared {
-        Ok(notes) => tell(&Word::Ready(notes)),
+        Ok((notes, listener)) => {
+            let text = serde_json::to_vec(&Word::Ready(notes)).unwrap_or_default();
+            let listener: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+            // A supervisor that is not told ends this process.
+            let _ = parcel::put(&words, &text, &listener);
+        }
         Err(failure) => {
             tell(&Word::Failed(failure));
             sys::exit_now(1)

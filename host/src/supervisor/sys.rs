@@ -174,15 +174,23 @@ pub(super) fn no_randomisation() -> io::Result<()> {
     Ok(())
 }
 
+/// A filter as the kernel takes it; it refers to `program`.
+///
+/// # Errors
+/// `InvalidInput` for one that is too long.
+pub(super) fn program_of(program: &[libc::sock_filter]) -> io::Result<libc::sock_fprog> {
+    Ok(libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: program.as_ptr().cast_mut(),
+    })
+}
+
 /// Puts a filter before every system call of this process and of all that it becomes or starts; for good.
 ///
 /// # Errors
 /// `EINVAL` on a kernel without seccomp filters, `EACCES` for a process that may still gain privileges.
 pub(super) fn filter_system_calls(program: &[libc::sock_filter]) -> io::Result<()> {
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
-        filter: program.as_ptr().cast_mut(),
-    };
+    let filter = program_of(program)?;
     // SAFETY: `filter` points to as many statements as it tells; the kernel copies them and never writes.
     let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
     if done == 0 {
