@@ -115,6 +115,10 @@ impl Host {
     /// `device_weight`, `device_read_bytes_sec`, `device_write_bytes_sec`, `device_read_iops_sec`,
     /// `device_write_iops_sec` (text, `/dev/sda,1000,...`), `pids` (unsigned long).
     ///
+    /// A guest is one tree of processes, of which none is known to be a virtual processor: periods and quotas of all three
+    /// kinds are about all of them. Of several at once `global` counts before `vcpu`, and that before `emulator`; all read
+    /// back alike.
+    ///
     /// # Errors
     /// 3 without `spawn/2`, 8 for a name or value that is none, 67 where the machine has not the controller for it, 38 when
     /// the kernel refuses.

@@ -153,7 +153,10 @@ fn a_start_that_fails_names_the_step_and_leaves_nothing() {
         .filter(|n| n != "claim" && n != "next-id.json")
         .collect();
     assert!(names.is_empty(), "{names:?}");
-    assert_eq!(supervisor_kit::groups_of(host.root.path()), Vec::<String>::new());
+    assert_eq!(
+        supervisor_kit::groups_of(host.root.path()),
+        Vec::<std::path::PathBuf>::new()
+    );
 }
 
 #[test]

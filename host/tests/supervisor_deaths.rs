@@ -225,7 +225,10 @@ fn a_supervisor_that_hangs_is_killed_with_its_guest() {
     host.guests().watch(guest).unwrap();
     let exit = host.exit_of(guest);
     assert!(exit.supervisor_lost && exit.requested, "{exit:?}");
-    assert_eq!(supervisor_kit::groups_of(host.root.path()), Vec::<String>::new());
+    assert_eq!(
+        supervisor_kit::groups_of(host.root.path()),
+        Vec::<std::path::PathBuf>::new()
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::HostServices;
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
 use driver_api::types::launch::Launch;
+use driver_api::types::param::Param;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Weak};
@@ -26,6 +27,9 @@ pub trait GuestRoom: Send + Sync + fmt::Debug {
     fn forget(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn console_tail(&self, driver: &str, guest: GuestId, bytes: u32) -> Result<String>;
     fn cpu_time(&self, driver: &str, guest: GuestId) -> Result<u64>;
+    fn limit(&self, driver: &str, guest: GuestId, limits: &[Param]) -> Result<()>;
+    fn limits(&self, driver: &str, guest: GuestId) -> Result<Vec<Param>>;
+    fn usage(&self, driver: &str, guest: GuestId) -> Result<Vec<Param>>;
 }
 
 /// One plug-in's desk; never freed, since the plug-in keeps its address.

@@ -92,6 +92,27 @@ pub(super) enum Amount {
     Text(String),
 }
 
+impl Amount {
+    /// The value as a number that is not negative.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Self::Signed(value) => u64::try_from(*value).ok(),
+            Self::Unsigned(value) => Some(*value),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Signed(value) => value.fmt(f),
+            Self::Unsigned(value) => value.fmt(f),
+            Self::Text(text) => write!(f, "'{text}'"),
+        }
+    }
+}
+
 impl From<&Launch> for Extras {
     fn from(launch: &Launch) -> Self {
         Self {

@@ -1,6 +1,5 @@
 //! `Guests`: the host's side of all supervisors — start a guest, find it again, hear of it, kill it, forget it.
 
-use super::cgroup::Group;
 use super::control::{Request, line};
 use super::delivery::{Delivery, Sink};
 use super::numbers::Numbers;
@@ -256,8 +255,8 @@ impl Guests {
                     guest = guest.0,
                     "a supervisor does not answer; it is killed, and its guest with it"
                 );
-                if let Some(group) = running.as_ref().and_then(|running| running.cgroup.clone()) {
-                    let _ = Group::at(group).kill();
+                if let Some(running) = running {
+                    let _ = running.groups().kill();
                 }
                 let _ = pidfd_send_signal(&**supervisor, Signal::KILL);
             }
@@ -313,32 +312,6 @@ impl Guests {
             .map_err(|e| system(format!("cannot remove the run folder '{}'", dir.display())).because(e))?;
         self.shared.table.lock().entries.remove(&guest);
         Ok(())
-    }
-
-    /// Processor time of all processes of a guest in nanoseconds.
-    ///
-    /// # Errors
-    /// 38 when there is no such guest, 55 when it does not run.
-    pub fn cpu_time(&self, guest: GuestId) -> Result<u64> {
-        let running = {
-            let table = self.shared.table.lock();
-            let entry = table.entries.get(&guest).ok_or_else(|| unknown(guest))?;
-            matches!(entry.state, State::Alive { .. })
-                .then(|| entry.running.clone())
-                .flatten()
-        };
-        let running = running.ok_or_else(|| {
-            Error::new(
-                Code::OPERATION_INVALID,
-                Origin::DOMAIN,
-                format!("guest process '{}' does not run", guest.0),
-            )
-        })?;
-        if let Some(time) = running.cgroup.map(Group::at).and_then(|group| group.cpu_time()) {
-            return Ok(time);
-        }
-        process::tree_time(running.guest.pid)
-            .map_err(|e| system(format!("cannot read the processor time of guest '{}'", guest.0)).because(e))
     }
 
     /// The driver that a guest belongs to.

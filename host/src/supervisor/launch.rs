@@ -1,5 +1,6 @@
 //! Starting a supervisor: the order in its run folder, the process, its answer.
 
+use super::cgroup::{self, Groups};
 use super::child::ARGUMENT;
 use super::extras::Extras;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
@@ -74,6 +75,8 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         )));
     }
     links(&launch.links, descriptors).map_err(wrong)?;
+    let extras = Extras::from(launch);
+    cgroup::check(&extras.limits).map_err(|refusal| wrong(refusal.to_string()))?;
     let options = &shared.options;
     let run_dir = shared.run.join(id.to_string());
     let run_dir = std::path::absolute(&run_dir).unwrap_or(run_dir);
@@ -109,7 +112,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         log_bytes: options.log_bytes,
         log_files: options.log_files,
         boot_id: shared.boot_id.clone(),
-        extras: Extras::from(launch),
+        extras,
     })
 }
 
@@ -155,10 +158,14 @@ fn log_name(spec: &GuestSpec) -> String {
 pub(super) fn launch(shared: &Shared, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Launched> {
     let dir = &order.run_dir;
     let result = try_launch(shared, order, descriptors, dir);
-    if result.is_err()
-        && let Err(e) = std::fs::remove_dir_all(dir)
-    {
-        tracing::warn!(path = %dir.display(), error = %e, "the run folder of a failed start stays");
+    if result.is_err() {
+        // Left where the supervisor was killed because it took too long.
+        if let Err(e) = Groups::left(&order.group_name()).remove() {
+            tracing::warn!(guest = order.id, error = %e, "a cgroup of a failed start stays");
+        }
+        if let Err(e) = std::fs::remove_dir_all(dir) {
+            tracing::warn!(path = %dir.display(), error = %e, "the run folder of a failed start stays");
+        }
     }
     result.map_err(|e| e.within(format!("cannot start domain '{}'", order.name)))
 }
@@ -218,6 +225,11 @@ fn hand_over(
     })?;
     match serde_json::from_slice(&text) {
         Ok(Report::Started(running)) => Ok(running),
+        Ok(Report::Failed(failure)) if failure.unsupported => Err(Error::new(
+            Code::CONFIG_UNSUPPORTED,
+            Origin::DOMAIN,
+            format!("cannot {failure}"),
+        )),
         Ok(Report::Failed(failure)) => Err(system(format!("cannot {failure}"))),
         Err(_) => Err(system("the supervisor died before it had started anything")),
     }

@@ -136,8 +136,7 @@ impl Life {
         self.requested = true;
         // The signal stays pending otherwise, and this would be called again and again.
         let _ = rustix::io::read(&self.terminate, &mut [0_u8; 128]);
-        let group = self.guest.group.as_ref();
-        if group.is_none_or(|group| group.kill().is_err()) {
+        if self.guest.groups.kill().is_err() {
             let _ = rustix::process::pidfd_send_signal(&self.guest.pidfd, rustix::process::Signal::KILL);
         }
     }
@@ -199,13 +198,9 @@ impl Life {
     }
 
     fn finish(mut self) {
-        // Read before the group, and with it the kernel's count, is removed.
-        let out_of_memory = self
-            .guest
-            .group
-            .as_ref()
-            .is_some_and(super::cgroup::Group::out_of_memory);
-        let (code, signal) = start::end(&self.guest.pidfd, self.guest.group.as_ref());
+        // Read before the groups, and with it the kernel's count, are removed.
+        let out_of_memory = self.guest.groups.out_of_memory();
+        let (code, signal) = start::end(&self.guest.pidfd, &self.guest.groups);
         // Every process that could speak is dead now, so what is in the sockets is all that will ever be.
         self.take_notes();
         for console in &mut self.guest.consoles {

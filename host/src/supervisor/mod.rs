@@ -17,6 +17,7 @@ mod guests;
 mod identity;
 mod launch;
 mod life;
+mod limits;
 mod link;
 mod numbers;
 mod order;

@@ -1,5 +1,6 @@
 //! What the host orders from a supervisor and what the supervisor records: the files of a guest's run folder.
 
+use super::cgroup::{Groups, LegacyGroup};
 use super::extras::Extras;
 use driver_api::types::guest::VisibleFile;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,16 @@ pub(super) struct Order {
     pub(super) extras: Extras,
 }
 
+impl Order {
+    /// The name of the guest's cgroups: guests of different roots must not meet, so the folder of all guests is in it.
+    pub(super) fn group_name(&self) -> String {
+        use std::os::unix::fs::MetadataExt;
+        let root = self.run_dir.parent().and_then(|root| std::fs::metadata(root).ok());
+        let (device, number) = root.map_or((0, 0), |meta| (meta.dev(), meta.ino()));
+        format!("lockstep-guest-{device:x}-{number:x}-{}", self.id)
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct ConsoleOrder {
     pub(super) pty: bool,
@@ -89,9 +100,20 @@ pub(super) struct Running {
     pub(super) supervisor: ProcessName,
     pub(super) guest: ProcessName,
     pub(super) boot_id: String,
+    /// Its group of version 2.
     pub(super) cgroup: Option<PathBuf>,
+    /// Its groups of version 1.
+    #[serde(default)]
+    pub(super) legacy_cgroups: Vec<LegacyGroup>,
     pub(super) ptys: Vec<String>,
     pub(super) not_isolated: Vec<String>,
+}
+
+impl Running {
+    /// The groups of the guest.
+    pub(super) fn groups(&self) -> Groups {
+        Groups::at(self.cgroup.as_deref(), &self.legacy_cgroups)
+    }
 }
 
 /// A notification of the guest with its place in the order of all.
@@ -125,6 +147,9 @@ pub(super) struct Failure {
     pub(super) step: String,
     /// The system's reason, if there is one.
     pub(super) errno: Option<i32>,
+    /// Whether it is what this machine can not do at all.
+    #[serde(default)]
+    pub(super) unsupported: bool,
 }
 
 impl Failure {
@@ -132,6 +157,7 @@ impl Failure {
         Self {
             step: step.into(),
             errno: None,
+            unsupported: false,
         }
     }
 }
@@ -160,6 +186,7 @@ impl<T, E: Into<std::io::Error>> Step<T> for Result<T, E> {
                 Some(errno) => Failure {
                     step: name(),
                     errno: Some(errno),
+                    unsupported: false,
                 },
                 None => Failure::new(format!("{}: {e}", name())),
             }

@@ -1,6 +1,6 @@
 //! Starting a guest: namespaces, consoles and sockets around it, then the hand-over between supervisor and guest.
 
-use super::cgroup::Group;
+use super::cgroup::{Groups, Refusal};
 use super::console::Console;
 use super::extras::LinkOrder;
 use super::identity::{self, Identity};
@@ -38,7 +38,7 @@ enum Word {
 #[derive(Debug)]
 pub(super) struct Guest {
     pub(super) pidfd: OwnedFd,
-    pub(super) group: Option<Group>,
+    pub(super) groups: Groups,
     pub(super) consoles: Vec<Console>,
     pub(super) links: Links,
     pub(super) notify: UnixDatagram,
@@ -69,18 +69,13 @@ pub(super) fn start(
         let tap = matches!(link, LinkOrder::Tap { .. }) && !descriptors.is_empty();
         links.add(link, tap.then(|| descriptors.remove(0)))?;
     }
-    let group = match Group::create(&group_name(order)) {
-        Ok(group) => Some(group),
-        Err(e) => {
-            notes.push(format!("no cgroup of its own ({e})"));
-            None
-        }
-    };
     let plan = plan(order, identity, ends, descriptors)?;
-    let mut fork = match fork(plan, group, privileged, &mut notes) {
+    let (groups, why) = Groups::create(&order.group_name(), privileged);
+    notes.extend(why.map(|e| format!("no cgroup of its own ({e})")));
+    let mut fork = match fork(plan, groups, privileged, &mut notes) {
         Ok(fork) => fork,
-        Err((failure, group)) => {
-            group.as_ref().map(Group::remove);
+        Err((failure, groups)) => {
+            let _ = groups.remove();
             return Err(failure);
         }
     };
@@ -89,7 +84,7 @@ pub(super) fn start(
             links.taps.listen(listener);
             Ok(Guest {
                 pidfd: fork.pidfd,
-                group: fork.group,
+                groups: fork.groups,
                 consoles,
                 links,
                 notify,
@@ -97,20 +92,20 @@ pub(super) fn start(
             })
         }
         Err(failure) => {
-            end(&fork.pidfd, fork.group.as_ref());
+            end(&fork.pidfd, &fork.groups);
             let _ = std::fs::remove_file(RUNNING);
             Err(failure)
         }
     }
 }
 
-/// Kills a guest's tree, waits until it is gone and removes its group; returns how its first process ended.
-pub(super) fn end(pidfd: &OwnedFd, group: Option<&Group>) -> (Option<i32>, Option<i32>) {
-    if group.is_none_or(|group| group.kill().is_err()) {
+/// Kills a guest's tree, waits until it is gone and removes its groups; returns how its first process ended.
+pub(super) fn end(pidfd: &OwnedFd, groups: &Groups) -> (Option<i32>, Option<i32>) {
+    if groups.kill().is_err() {
         let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
     }
     let how = reap(pidfd);
-    if let Some(Err(e)) = group.map(Group::remove) {
+    if let Err(e) = groups.remove() {
         eprintln!("cannot remove the guest's cgroup: {e}");
     }
     how
@@ -134,13 +129,6 @@ pub(super) fn reap(pidfd: &OwnedFd) -> (Option<i32>, Option<i32>) {
             Ok(None) | Err(_) => return (None, None),
         }
     }
-}
-
-/// The cgroup's name: guests of different roots must not meet, so the folder of all guests is in it.
-fn group_name(order: &Order) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let root = std::fs::metadata("..").map_or((0, 0), |meta| (meta.dev(), meta.ino()));
-    format!("lockstep-guest-{:x}-{:x}-{}", root.0, root.1, order.id)
 }
 
 /// The datagram socket through which the guest speaks to its supervisor; made before the guest is.
@@ -207,26 +195,21 @@ fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>, descriptors: 
 struct Fork {
     pid: u32,
     pidfd: OwnedFd,
-    group: Option<Group>,
+    groups: Groups,
     words: OwnedFd,
     /// Its identity in a user namespace, when it has one.
     map: Option<(u32, u32)>,
 }
 
 /// Clones the guest's first process with as many namespaces of its own as the kernel gives.
-fn fork(
-    plan: Plan,
-    group: Option<Group>,
-    privileged: bool,
-    notes: &mut Vec<String>,
-) -> Result<Fork, (Failure, Option<Group>)> {
+fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -> Result<Fork, (Failure, Groups)> {
     let user = if privileged { 0 } else { libc::CLONE_NEWUSER };
-    let folder = group.as_ref().and_then(|group| group.open().ok());
+    let folder = groups.open();
     let mut first = None;
     let words = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
     let (ours, theirs) = match words.step(|| "make the start socket".to_owned()) {
         Ok(pair) => pair,
-        Err(failure) => return Err((failure, group)),
+        Err(failure) => return Err((failure, groups)),
     };
     for (flags, cgroup) in [
         (MUST | WANTED, true),
@@ -247,16 +230,16 @@ fn fork(
                 if flags & WANTED == 0 {
                     notes.push("network, IPC and host name are shared with the host".to_owned());
                 }
-                let mut group = group;
-                if !cgroup && let Some(unused) = group.take() {
+                let mut groups = groups;
+                if !cgroup && groups.unified().is_some() {
                     notes.push("no cgroup of its own (the kernel does not let a process start in it)".to_owned());
-                    let _ = unused.remove();
+                    groups.leave_unified();
                 }
                 let map = (!privileged).then_some((plan.uid, plan.gid));
                 return Ok(Fork {
                     pid,
                     pidfd,
-                    group,
+                    groups,
                     words: ours,
                     map,
                 });
@@ -271,8 +254,9 @@ fn fork(
         Failure {
             step,
             errno: error.raw_os_error(),
+            unsupported: false,
         },
-        group,
+        groups,
     ))
 }
 
@@ -294,6 +278,7 @@ fn hand_over(
         identity::write_maps(pid, &format!("{uid} {uid} 1\n"), &format!("{gid} {gid} 1\n"))
             .step(|| "map the guest's user".to_owned())?;
     }
+    limit(order, fork)?;
     say(&fork.words, b"mapped")?;
     let (word, listener) = hear(&fork.words)?;
     match word {
@@ -313,7 +298,8 @@ fn hand_over(
         supervisor: name(std::process::id())?,
         guest: name(fork.pid)?,
         boot_id: order.boot_id.clone(),
-        cgroup: fork.group.as_ref().map(|group| group.path().to_owned()),
+        cgroup: fork.groups.unified().map(Path::to_owned),
+        legacy_cgroups: fork.groups.legacy().to_vec(),
         ptys,
         not_isolated: notes,
     };
@@ -328,6 +314,20 @@ fn hand_over(
         None => Ok((running, listener)),
         Some(Word::Failed(failure)) => Err(failure),
         Some(Word::Ready(_)) => Err(Failure::new("execute the program: the guest's process is out of step")),
+    }
+}
+
+/// Puts the guest's first process, alone as yet, under its limits.
+fn limit(order: &Order, fork: &Fork) -> Result<(), Failure> {
+    fork.groups
+        .enter(fork.pid)
+        .step(|| "put the guest into its cgroups".to_owned())?;
+    match fork.groups.limit(&order.extras.limits, fork.pid) {
+        Ok(()) => Ok(()),
+        Err(refusal) => Err(Failure {
+            unsupported: matches!(refusal, Refusal::Missing(_)),
+            ..Failure::new(format!("limit the guest: {refusal}"))
+        }),
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is left in a guest's run folder: a supervisor at work, or the record of an end, found or made up for.
 
-use super::cgroup::Group;
 use super::control::{Reply, Request, line, take_line};
 use super::order::{CONTROL, ENDED, Ended, ORDER, Order, ProcessName, RUNNING, Running};
 use super::record::{self, Durable};
@@ -95,16 +94,15 @@ pub(super) fn settle(dir: &Path, order: &Order, running: Option<&Running>, boot_
 
 /// Makes sure that nothing of a guest is left. The kernel has killed it with its supervisor; this waits for that.
 fn clear(running: &Running) {
-    let group = running.cgroup.clone().map(Group::at);
-    if let Some(group) = &group {
-        let _ = group.kill();
-    }
+    let groups = running.groups();
+    let _ = groups.kill();
     if let Some(guest) = open(running.guest) {
         let _ = pidfd_send_signal(&guest, Signal::KILL);
         await_end(&guest, PATIENCE);
     }
-    if let Some(Err(e)) = group.as_ref().map(Group::remove) {
-        tracing::warn!(cgroup = %running.cgroup.as_deref().unwrap_or(Path::new("")).display(), error = %e, "a lost guest's cgroup stays");
+    if let Err(e) = groups.remove() {
+        let paths: Vec<_> = groups.paths().collect();
+        tracing::warn!(cgroups = ?paths, error = %e, "a lost guest's cgroup stays");
     }
 }
 

@@ -310,21 +310,25 @@ pub(crate) fn await_file(path: &Path) {
     }
 }
 
-/// The cgroups of guests of the root at `root`.
-pub(crate) fn groups_of(root: &Path) -> Vec<String> {
-    let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else {
-        return Vec::new();
-    };
-    let Some(mount) = mounts.lines().find(|l| l.contains(" cgroup2 ")) else {
-        return Vec::new();
-    };
-    let folder = mount.split(' ').nth(1).unwrap();
+/// The cgroups of guests of the root at `root`, in every hierarchy.
+pub(crate) fn groups_of(root: &Path) -> Vec<PathBuf> {
     let guests = std::fs::metadata(root.join("run/guests")).unwrap();
     let prefix = format!("lockstep-guest-{:x}-{:x}-", guests.dev(), guests.ino());
-    let groups = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap());
-    groups.filter(|name| name.starts_with(&prefix)).collect()
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        // Groups come and go while this looks.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                found.push(entry.path());
+            }
+            folders.push(entry.path());
+        }
+    }
+    found
 }
 
 impl Drop for Host {

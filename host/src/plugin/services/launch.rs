@@ -31,15 +31,15 @@ impl LaunchService for Desk {
         not_offered()
     }
 
-    fn limit(&self, _: Call, _: GuestId, _: &[Param]) -> Result<()> {
-        not_offered()
+    fn limit(&self, _: Call, guest: GuestId, limits: &[Param]) -> Result<()> {
+        self.unlocked_room()?.limit(&self.name, guest, limits)
     }
 
-    fn limits(&self, _: GuestId) -> Result<Vec<Param>> {
-        not_offered()
+    fn limits(&self, guest: GuestId) -> Result<Vec<Param>> {
+        self.room()?.limits(&self.name, guest)
     }
 
-    fn usage(&self, _: GuestId) -> Result<Vec<Param>> {
-        not_offered()
+    fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
+        self.room()?.usage(&self.name, guest)
     }
 }

@@ -7,6 +7,7 @@ use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::{DescriptorService, SpawnService};
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
 use driver_api::types::launch::Launch;
+use driver_api::types::param::Param;
 use std::os::fd::BorrowedFd;
 
 impl Desk {
@@ -108,5 +109,20 @@ impl GuestRoom for Guests {
     fn cpu_time(&self, driver: &str, guest: GuestId) -> Result<u64> {
         own(self, driver, guest)?;
         self.cpu_time(guest)
+    }
+
+    fn limit(&self, driver: &str, guest: GuestId, limits: &[Param]) -> Result<()> {
+        own(self, driver, guest)?;
+        self.limit(guest, limits)
+    }
+
+    fn limits(&self, driver: &str, guest: GuestId) -> Result<Vec<Param>> {
+        own(self, driver, guest)?;
+        self.limits(guest)
+    }
+
+    fn usage(&self, driver: &str, guest: GuestId) -> Result<Vec<Param>> {
+        own(self, driver, guest)?;
+        self.usage(guest)
     }
 }
