@@ -36,16 +36,20 @@ pub(super) struct Visible {
 
 /// Decides the user of a guest; `privileged` is a host that may change users and mount.
 pub(super) fn choose(order: &Order, privileged: bool, notes: &mut Vec<String>) -> Result<Identity, Failure> {
-    let (program, files) = (Path::new(&order.argv[0]), &order.files);
-    let mut all = vec![FileOrder {
-        path: program.to_owned(),
-        writable: false,
-    }];
-    all.extend(files.iter().cloned());
+    let all = with_program(&order.argv, &order.files);
     if !privileged {
-        notes.push("guest processes run as the host's own user".to_owned());
         let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-        let (files, _) = present(&all, uid, false)?;
+        if let Some(other) = order.extras.user.filter(|user| *user != (uid, gid)) {
+            let (user, group) = other;
+            return Err(Failure {
+                unsupported: true,
+                ..Failure::new(format!(
+                    "run the guest as user {user} and group {group}: this host is not root and has only its own user {uid} and group {gid}"
+                ))
+            });
+        }
+        notes.push("guest processes run as the host's own user".to_owned());
+        let (files, _) = present(&all, (uid, gid), false)?;
         return Ok(Identity {
             uid,
             gid,
@@ -53,8 +57,11 @@ pub(super) fn choose(order: &Order, privileged: bool, notes: &mut Vec<String>) -
             files,
         });
     }
-    let mut uid = order.uid;
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if let Some((uid, gid)) = order.extras.user {
+        return fixed(&all, (uid, gid), &map, notes);
+    }
+    let mut uid = order.uid;
     if !is_mapped(&map, uid) {
         uid = NOBODY;
         notes.push(format!(
@@ -62,14 +69,14 @@ pub(super) fn choose(order: &Order, privileged: bool, notes: &mut Vec<String>) -
             order.uid
         ));
     }
-    let (mut files, mut refused) = present(&all, uid, true)?;
+    let (mut files, mut refused) = present(&all, (uid, uid), true)?;
     if let Some((path, owner)) = refused.first() {
         notes.push(format!(
             "'{}' lies on a file system without idmapped mounts: the guest runs as its owner, user {owner}, without capabilities",
             path.display()
         ));
         uid = *owner;
-        (files, refused) = present(&all, uid, true)?;
+        (files, refused) = present(&all, (uid, uid), true)?;
         for (path, owner) in refused.iter().filter(|(_, owner)| *owner != uid) {
             notes.push(format!(
                 "'{}' of user {owner} can not be reached by the guest",
@@ -85,6 +92,62 @@ pub(super) fn choose(order: &Order, privileged: bool, notes: &mut Vec<String>) -
     })
 }
 
+/// The identity of a guest whose user was chosen by somebody, which no file system can change.
+fn fixed(files: &[FileOrder], (uid, gid): (u32, u32), map: &str, notes: &mut Vec<String>) -> Result<Identity, Failure> {
+    if !is_mapped(map, uid) {
+        return Err(Failure {
+            unsupported: true,
+            ..Failure::new(format!(
+                "run the guest as user {uid}, which does not exist in this container"
+            ))
+        });
+    }
+    let (files, refused) = present(files, (uid, gid), true)?;
+    for (path, owner) in refused {
+        notes.push(format!(
+            "'{}' of user {owner} lies on a file system without idmapped mounts: the guest reaches it as user {uid} only",
+            path.display()
+        ));
+    }
+    Ok(Identity {
+        uid,
+        gid,
+        switch: true,
+        files,
+    })
+}
+
+/// The files of a program that runs beside a guest, as that guest's user.
+pub(super) fn beside(
+    argv: &[String],
+    files: &[FileOrder],
+    (uid, gid): (u32, u32),
+    switch: bool,
+) -> Result<Identity, Failure> {
+    let (files, refused) = present(&with_program(argv, files), (uid, gid), switch)?;
+    if let Some((path, owner)) = refused.first() {
+        return Err(Failure::new(format!(
+            "show '{}' of user {owner} to user {uid}: its file system has no idmapped mounts",
+            path.display()
+        )));
+    }
+    Ok(Identity {
+        uid,
+        gid,
+        switch,
+        files,
+    })
+}
+
+/// The program is one of the files that are seen.
+fn with_program(argv: &[String], files: &[FileOrder]) -> Vec<FileOrder> {
+    let program = argv.first().map(|program| FileOrder {
+        path: PathBuf::from(program),
+        writable: false,
+    });
+    program.into_iter().chain(files.iter().cloned()).collect()
+}
+
 /// Whether this process may change users and mount: euid 0 that is not a mere name in a container without rights.
 pub(super) fn is_privileged() -> bool {
     use rustix::thread::{CapabilitySet, capabilities};
@@ -94,8 +157,8 @@ pub(super) fn is_privileged() -> bool {
 
 type Refused = Vec<(PathBuf, u32)>;
 
-/// The files as user `uid` can reach them, and those (with their owners) that it can not.
-fn present(files: &[FileOrder], uid: u32, map: bool) -> Result<(Vec<Visible>, Refused), Failure> {
+/// The files as user and group can reach them, and those (with their owners) that they can not.
+fn present(files: &[FileOrder], to: (u32, u32), map: bool) -> Result<(Vec<Visible>, Refused), Failure> {
     let mut namespaces: HashMap<(u32, u32), OwnedFd> = HashMap::new();
     let mut refused = Vec::new();
     let mut visible = Vec::new();
@@ -103,11 +166,11 @@ fn present(files: &[FileOrder], uid: u32, map: bool) -> Result<(Vec<Visible>, Re
         let shown = || format!("find '{}'", file.path.display());
         let stat = rustix::fs::stat(&file.path).step(shown)?;
         let mut tree = None;
-        if map && stat.st_uid != uid && !open_to_all(&stat, file.writable) {
+        if map && stat.st_uid != to.0 && !open_to_all(&stat, file.writable) {
             let space = match namespaces.entry((stat.st_uid, stat.st_gid)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => place.insert(
-                    mapping((stat.st_uid, stat.st_gid), uid)
+                    mapping((stat.st_uid, stat.st_gid), to)
                         .step(|| format!("make a user mapping for '{}'", file.path.display()))?,
                 ),
             };
@@ -141,8 +204,8 @@ fn mapped_tree(path: &Path, space: &OwnedFd) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
-/// A user namespace in which `owner` on the disk is `uid` (user and group) for whoever looks through the mount.
-fn mapping(owner: (u32, u32), uid: u32) -> io::Result<OwnedFd> {
+/// A user namespace in which `owner` (user and group) on the disk is `to` for whoever looks through the mount.
+fn mapping(owner: (u32, u32), to: (u32, u32)) -> io::Result<OwnedFd> {
     let (wait, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(libc::CLONE_NEWUSER, None)? {
         Side::Child => {
@@ -155,8 +218,8 @@ fn mapping(owner: (u32, u32), uid: u32) -> io::Result<OwnedFd> {
             drop(wait);
             let space = write_maps(
                 pid,
-                &format!("{} {uid} 1\n", owner.0),
-                &format!("{} {uid} 1\n", owner.1),
+                &format!("{} {} 1\n", owner.0, to.0),
+                &format!("{} {} 1\n", owner.1, to.1),
             )
             .and_then(|()| Ok(OwnedFd::from(std::fs::File::open(format!("/proc/{pid}/ns/user"))?)));
             drop(release);
