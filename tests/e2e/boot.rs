@@ -176,5 +176,8 @@ fn disks() {
         std::fs::read(&base).unwrap().iter().all(|byte| *byte == b'B'),
         "the backing file was written"
     );
-    assert!(cow.exists());
+    let merged = host.root().join("merged.raw");
+    conformance::cow::merge(&cow, &base, &merged);
+    let merged = std::fs::read(merged).unwrap();
+    assert!(merged[0] == b'X' && merged[1..].iter().all(|byte| *byte == b'B'));
 }

@@ -7,6 +7,7 @@
 )]
 
 pub mod case;
+pub mod cow;
 pub mod guest;
 pub mod host;
 pub mod need;

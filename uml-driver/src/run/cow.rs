@@ -3,7 +3,7 @@
 //! ```text
 //! magic "OOOM"  version 3  mtime of backing  size of backing  sector  alignment  format  path of backing, 4096 bytes
 //!    u32          u32           u32               u64          u32      u32       u32       big-endian, packed
-//! then one bit for each sector, up to a multiple of the alignment, then as many bytes as the backing file has
+//! at the next multiple of the alignment one bit for each sector, at the next one as many bytes as the backing file has
 //! ```
 
 use crate::core::fault;
@@ -19,7 +19,7 @@ const VERSION: u32 = 3;
 const SECTOR: u32 = 512;
 const ALIGNMENT: u32 = 4096;
 const PATH_BYTES: usize = 4096;
-const HEADER_BYTES: u64 = 32 + PATH_BYTES as u64;
+const HEADER_BYTES: usize = 32 + PATH_BYTES;
 
 /// Makes `file` over `backing`; a file that is there already is left as it is.
 ///
@@ -68,9 +68,11 @@ fn image(path: &[u8], mtime: i64, size: u64) -> io::Result<(Vec<u8>, u64)> {
         header.extend_from_slice(&word.to_be_bytes());
     }
     header.extend_from_slice(path);
-    header.resize(32 + PATH_BYTES, 0);
-    let bitmap = size.div_ceil(u64::from(SECTOR)).div_ceil(8);
-    let data = (HEADER_BYTES + bitmap).next_multiple_of(u64::from(ALIGNMENT));
+    header.resize(HEADER_BYTES, 0);
+    let alignment = u64::from(ALIGNMENT);
+    let bitmap = (HEADER_BYTES as u64).next_multiple_of(alignment);
+    let bitmap_bytes = size.div_ceil(u64::from(SECTOR)).div_ceil(8);
+    let data = (bitmap + bitmap_bytes).next_multiple_of(alignment);
     Ok((header, data + size))
 }
 
@@ -86,8 +88,8 @@ mod tests {
         assert_eq!(header[8..12], [0x23, 0x45, 0x67, 0x89]);
         assert_eq!(header[12..20], (1_u64 << 20).to_be_bytes());
         assert_eq!(&header[32..42], b"/base.img\0");
-        // 2048 sectors need 256 bytes after the 4128 of the header.
-        assert_eq!(length, 8192 + (1 << 20));
+        // The 4128 bytes of the header fill two units of the alignment, the 256 that 2048 sectors need a third.
+        assert_eq!(length, 12288 + (1 << 20));
     }
 
     #[test]
