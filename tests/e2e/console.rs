@@ -39,7 +39,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Stock virsh on a terminal, which script(1) gives it.
-struct VirshConsole {
+pub(crate) struct VirshConsole {
     child: Child,
     input: ChildStdin,
     output: Arc<Mutex<Vec<u8>>>,
@@ -48,6 +48,11 @@ struct VirshConsole {
 
 impl VirshConsole {
     fn open(host: &Host, arguments: &str) -> Self {
+        Self::open_at(host, arguments, "guest ready")
+    }
+
+    /// The same on a console that has already said these words.
+    pub(crate) fn open_at(host: &Host, arguments: &str, words: &str) -> Self {
         let mut child = command(host, arguments).spawn().expect("script runs");
         let input = child.stdin.take().expect("a pipe");
         let mut pipe = child.stdout.take().expect("a pipe");
@@ -67,21 +72,21 @@ impl VirshConsole {
         };
         // virsh throws away what is typed before it has made its terminal raw; what the console said before comes after.
         wait::until("virsh shows the console", || {
-            console.text().contains("guest ready").then_some(())
+            console.text().contains(words).then_some(())
         });
         console
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().expect("no reader panics")).into_owned()
     }
 
-    fn type_(&mut self, text: &str) {
+    pub(crate) fn type_(&mut self, text: &str) {
         self.input.write_all(text.as_bytes()).expect("the console takes input");
     }
 
     /// Waits for virsh to end and gives all that it showed.
-    fn ended(mut self) -> String {
+    pub(crate) fn ended(mut self) -> String {
         let _status = self.child.wait().expect("script can be waited for");
         drop(self.input);
         self.reader.join().expect("the reader ends");

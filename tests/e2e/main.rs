@@ -15,6 +15,7 @@ mod bindings;
 mod boot;
 mod console;
 mod crash;
+mod debian;
 mod escape;
 mod filter_faults;
 mod filter_stress;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         boot::CASES,
         console::CASES,
         crash::CASES,
+        debian::CASES,
         escape::CASES,
         filter_faults::CASES,
         filter_stress::CASES,

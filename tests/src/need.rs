@@ -16,6 +16,8 @@ pub enum Need {
     PythonLibvirt,
     /// `virt-install`, from `virtinst`.
     VirtInstall,
+    /// `mmdebstrap` and `dnsmasq`, for a Debian guest and its addresses.
+    Debian,
     /// The commits that `tests/museum/releases.txt` names.
     History,
 }
@@ -30,6 +32,7 @@ impl Need {
             Self::Virsh => on_path("virsh"),
             Self::PythonLibvirt => Path::new("/usr/lib/python3/dist-packages/libvirt.py").exists(),
             Self::VirtInstall => on_path("virt-install"),
+            Self::Debian => on_path("mmdebstrap") && on_path("dnsmasq"),
             Self::History => has_history(),
         };
         (!met).then_some(match self {
@@ -38,6 +41,7 @@ impl Need {
             Self::Virsh => "no virsh",
             Self::PythonLibvirt => "no python3-libvirt",
             Self::VirtInstall => "no virt-install",
+            Self::Debian => "no mmdebstrap or no dnsmasq",
             Self::History => "no history",
         })
     }

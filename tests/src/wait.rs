@@ -10,13 +10,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// # Panics
 /// When there is none within [`PATIENCE`].
 #[track_caller]
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, ask)
+}
+
+/// The same with another deadline, for what is long even on an idle machine.
+///
+/// # Panics
+/// When there is no answer within `patience`.
+#[track_caller]
+pub fn within<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
+        assert!(start.elapsed() < patience, "waited {patience:?} in vain until {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
