@@ -6,8 +6,8 @@ use crate::plan::Nic;
 use driver_api::error::{Code, Result};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::fs::{read_dir, read_link};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct FakeNetwork {
 
 #[derive(Default, Debug)]
 struct State {
-    /// The other end of each tap: read to its end when nobody holds the tap any more.
+    /// The other end of each tap, a pipe.
     taps: BTreeMap<String, std::io::PipeReader>,
     strangers: BTreeSet<String>,
 }
@@ -39,12 +39,21 @@ impl FakeNetwork {
     /// The taps that are there.
     pub(crate) fn taps(&self) -> Vec<String> {
         let mut state = self.state.lock();
-        state.taps.retain(|_, reader| {
-            let nothing_yet = reader.read(&mut [0]);
-            nothing_yet.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-        });
+        state.taps.retain(|_, reader| is_held(reader));
         state.taps.keys().cloned().collect()
     }
+}
+
+/// Whether this process has the other end of a pipe. The pipe itself would not tell: a child that another test is about
+/// to start has it too, until it has become the other program.
+fn is_held(reader: &std::io::PipeReader) -> bool {
+    let file = |fd: &str| read_link(format!("/proc/self/fd/{fd}"));
+    let pipe = file(&reader.as_raw_fd().to_string()).unwrap();
+    let open = read_dir("/proc/self/fd").unwrap().flatten();
+    // Somebody else's may be closed meanwhile.
+    open.filter(|fd| file(&fd.file_name().to_string_lossy()).is_ok_and(|file| file == pipe))
+        .count()
+        > 1
 }
 
 impl Network for FakeNetwork {
@@ -60,7 +69,6 @@ impl Network for FakeNetwork {
             return Ok(None);
         }
         let (reader, writer) = std::io::pipe().unwrap();
-        rustix::io::ioctl_fionbio(&reader, true).unwrap();
         self.state.lock().taps.insert(name.to_owned(), reader);
         self.log.lock().push(format!("make {name}"));
         Ok(Some(writer.into()))
