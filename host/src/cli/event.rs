@@ -3,12 +3,14 @@
 use super::Session;
 use super::args::duration;
 use super::exit::{Context, Failure};
-use super::output::Output;
+use super::output::{Output, harmless};
 use super::signals::Signals;
 use super::words;
 use crate::client::event::{Event, EventKind, Next};
+use crate::rpc::codec::event::{Subject, subject};
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use driver_api::types::param::Param;
+use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The verb of this file.
@@ -48,6 +50,104 @@ pub struct Options {
 enum Name {
     Lifecycle,
     Reboot,
+    BalloonChange,
+    DeviceRemoved,
+    Tunable,
+    AgentLifecycle,
+    DeviceAdded,
+    DeviceRemovalFailed,
+    MetadataChange,
+}
+
+impl Name {
+    const fn subject(self) -> Subject {
+        match self {
+            Self::Lifecycle => subject::LIFECYCLE,
+            Self::Reboot => subject::REBOOT,
+            Self::BalloonChange => subject::BALLOON_CHANGE,
+            Self::DeviceRemoved => subject::DEVICE_REMOVED,
+            Self::Tunable => subject::TUNABLE,
+            Self::AgentLifecycle => subject::AGENT_LIFECYCLE,
+            Self::DeviceAdded => subject::DEVICE_ADDED,
+            Self::DeviceRemovalFailed => subject::DEVICE_REMOVAL_FAILED,
+            Self::MetadataChange => subject::METADATA_CHANGE,
+        }
+    }
+
+    fn word(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// One event in words: its name, what is behind the guest's name on a person's line, and the same for programs.
+struct Words {
+    name: Name,
+    text: String,
+    facts: Map<String, Value>,
+}
+
+impl Words {
+    fn new(name: Name, text: impl Into<String>, facts: &[(&str, Value)]) -> Self {
+        let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Self {
+            name,
+            text: text.into(),
+            facts: facts.collect(),
+        }
+    }
+
+    fn of(kind: &EventKind) -> Self {
+        let device =
+            |name, alias: &String| Self::new(name, format!(": {}", harmless(alias)), &[("device", json!(alias))]);
+        match kind {
+            EventKind::Reboot => Self::new(Name::Reboot, "", &[]),
+            EventKind::Lifecycle(kind, detail) => {
+                let (what, detail) = words::lifecycle(*kind, *detail);
+                let facts = [("type", json!(what)), ("detail", json!(detail))];
+                Self::new(Name::Lifecycle, format!(": {what} {detail}"), &facts)
+            }
+            EventKind::Balloon(kib) => Self::new(
+                Name::BalloonChange,
+                format!(": {kib}KiB"),
+                &[("memory_kib", json!(kib))],
+            ),
+            EventKind::DeviceAdded(alias) => device(Name::DeviceAdded, alias),
+            EventKind::DeviceRemoved(alias) => device(Name::DeviceRemoved, alias),
+            EventKind::DeviceRemovalFailed(alias) => device(Name::DeviceRemovalFailed, alias),
+            EventKind::Tuned(params) => {
+                let line = |param: &Param| {
+                    format!(
+                        "\n\t{}: {}",
+                        harmless(&param.name),
+                        harmless(&words::value(&param.value))
+                    )
+                };
+                let lines: String = params.iter().map(line).collect();
+                let values = params
+                    .iter()
+                    .map(|param| (param.name.clone(), words::json(&param.value)));
+                let facts = [("values", Value::Object(values.collect()))];
+                Self::new(Name::Tunable, format!(":{lines}"), &facts)
+            }
+            EventKind::Agent(state, reason) => {
+                let (state, reason) = words::agent(*state, *reason);
+                let facts = [("state", json!(state)), ("reason", json!(reason))];
+                Self::new(
+                    Name::AgentLifecycle,
+                    format!(": state: '{state}' reason: '{reason}'"),
+                    &facts,
+                )
+            }
+            EventKind::Metadata(kind, uri) => {
+                let what = words::metadata(*kind);
+                let facts = [("type", json!(what)), ("uri", json!(uri))];
+                let uri = uri.as_deref().map_or_else(|| "N/A".to_owned(), harmless);
+                Self::new(Name::MetadataChange, format!(": type {what}, uri {uri}"), &facts)
+            }
+        }
+    }
 }
 
 impl Verb {
@@ -61,7 +161,7 @@ impl Verb {
 }
 
 fn list(out: Output) -> Result<(), Failure> {
-    let names = ["lifecycle", "reboot"];
+    let names: Vec<String> = Name::value_variants().iter().map(|name| name.word()).collect();
     if out.is_json() {
         return out.json(&json!(names));
     }
@@ -77,11 +177,10 @@ impl Options {
             .as_ref()
             .map(|word| connection.find_domain(word))
             .transpose()?;
-        if self.event != Some(Name::Reboot) {
-            connection.watch_lifecycle(dom.as_ref())?;
-        }
-        if self.event != Some(Name::Lifecycle) {
-            connection.watch_reboot(dom.as_ref())?;
+        for name in Name::value_variants() {
+            if self.event.is_none_or(|wanted| wanted == *name) {
+                connection.watch(name.subject(), dom.as_ref())?;
+            }
         }
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut count: u64 = 0;
@@ -106,24 +205,20 @@ impl Options {
 
     fn show(&self, out: Output, event: &Event) -> Result<(), Failure> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (name, words) = match event.kind {
-            EventKind::Reboot => ("reboot", None),
-            EventKind::Lifecycle(kind, detail) => ("lifecycle", Some(words::lifecycle(kind, detail))),
-        };
+        let Words { name, text, facts } = Words::of(&event.kind);
         if out.is_json() {
-            return out.json_line(&json!({
-                "event": name,
-                "name": event.dom.name,
-                "uuid": event.dom.uuid.to_string(),
-                "type": words.map(|(what, _)| what),
-                "detail": words.map(|(_, detail)| detail),
-                "time": time.as_secs_f64(),
-            }));
+            let mut document = facts;
+            document.insert("event".to_owned(), json!(name.word()));
+            document.insert("name".to_owned(), json!(event.dom.name));
+            document.insert("uuid".to_owned(), json!(event.dom.uuid.to_string()));
+            document.insert("time".to_owned(), json!(time.as_secs_f64()));
+            return out.json_line(&Value::Object(document));
         }
-        let mut line = format!("event '{name}' for domain '{}'", event.dom.name);
-        if let Some((what, detail)) = words {
-            line.push_str(&format!(": {what} {detail}"));
-        }
+        let mut line = format!(
+            "event '{}' for domain '{}'{text}",
+            name.word(),
+            harmless(&event.dom.name)
+        );
         if self.timestamp {
             line = format!("{}.{:03}: {line}", time.as_secs(), time.subsec_millis());
         }

@@ -11,6 +11,7 @@ use crate::rpc::codec::domain::{
     DomainCreateWithFlags, DomainCreateXml, DomainDestroyFlags, DomainReboot, DomainRef, DomainResume,
     DomainShutdownFlags, DomainSuspend,
 };
+use crate::rpc::codec::event::subject;
 use clap::{Args, Subcommand};
 use driver_api::types::domain::{Lifecycle, flags};
 use std::time::Instant;
@@ -190,7 +191,7 @@ fn shutdown(session: &Session, domain: &Domain, mode: &Mode, wait: Wait) -> Resu
     let deadline = wait.deadline();
     if deadline.is_some() {
         // Before the request, or a quick guest is gone before anybody listens.
-        connection.watch_lifecycle(Some(&dom))?;
+        connection.watch(subject::LIFECYCLE, Some(&dom))?;
     }
     let call = DomainShutdownFlags {
         dom: dom.clone(),
@@ -215,8 +216,8 @@ fn reboot(session: &Session, domain: &Domain, mode: &Mode, wait: Wait) -> Result
     let dom = connection.find_domain(domain.word())?;
     let deadline = wait.deadline();
     if deadline.is_some() {
-        connection.watch_lifecycle(Some(&dom))?;
-        connection.watch_reboot(Some(&dom))?;
+        connection.watch(subject::LIFECYCLE, Some(&dom))?;
+        connection.watch(subject::REBOOT, Some(&dom))?;
     }
     let call = DomainReboot {
         dom: dom.clone(),
@@ -264,7 +265,7 @@ fn await_end(connection: &mut Connection, dom: &DomainRef, deadline: Option<Inst
                 EventKind::Lifecycle(kind, detail) if kind == Lifecycle::Stopped as i32 => {
                     return Ok(End::Stopped(words::lifecycle(kind, detail).1));
                 }
-                EventKind::Lifecycle(..) => {}
+                _ => {}
             },
             Next::Event(_) | Next::Interrupted => {}
             Next::Deadline => {

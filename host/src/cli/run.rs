@@ -15,6 +15,7 @@ use crate::config::{Config, Overrides};
 use crate::daemon::{self, Instance};
 use crate::paths::Paths;
 use crate::rpc::codec::domain::{DomainCreateXml, DomainDestroyFlags, DomainRef, DomainShutdownFlags};
+use crate::rpc::codec::event::subject;
 use clap::{Args, Subcommand};
 use driver_api::error::Origin;
 use driver_api::kit::xml::{Limits, parse};
@@ -180,7 +181,7 @@ struct Guest<'a> {
 impl Guest<'_> {
     fn live(&mut self, xml: String) -> Result<(), Failure> {
         let mut connection = Connection::open(&self.target)?;
-        connection.watch_lifecycle(None)?;
+        connection.watch(subject::LIFECYCLE, None)?;
         let dom = self.create(&mut connection, xml)?;
         self.show(&mut connection, &dom)?;
         let detail = match self.wish {

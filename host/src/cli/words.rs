@@ -1,5 +1,8 @@
 //! libvirt's numbers in the words that virsh prints for them.
 
+use driver_api::types::param::Value;
+use serde_json::json;
+
 /// A state (`virDomainState`).
 #[must_use]
 pub fn state(state: i32) -> &'static str {
@@ -124,6 +127,50 @@ pub fn lifecycle(event: i32, detail: i32) -> (&'static str, &'static str) {
         return ("unknown", "unknown");
     };
     (name, word(details, detail))
+}
+
+/// The state of a guest's agent (`virConnectDomainEventAgentLifecycleState`) with its reason.
+#[must_use]
+pub fn agent(state: i32, reason: i32) -> (&'static str, &'static str) {
+    let reasons = ["unknown", "domain started", "channel event"];
+    (
+        word(&["unknown", "connected", "disconnected"], state),
+        word(&reasons, reason),
+    )
+}
+
+/// A kind of notes (`virDomainMetadataType`).
+#[must_use]
+pub fn metadata(kind: i32) -> &'static str {
+    word(&["description", "title", "element"], kind)
+}
+
+/// A named value as virsh prints it.
+#[must_use]
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Int(value) => value.to_string(),
+        Value::Uint(value) => value.to_string(),
+        Value::Long(value) => value.to_string(),
+        Value::Ulong(value) => value.to_string(),
+        Value::Double(value) => format!("{value:.6}"),
+        Value::Bool(value) => if *value { "yes" } else { "no" }.to_owned(),
+        Value::Text(text) => text.clone(),
+    }
+}
+
+/// A named value for programs.
+#[must_use]
+pub fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Int(value) => json!(value),
+        Value::Uint(value) => json!(value),
+        Value::Long(value) => json!(value),
+        Value::Ulong(value) => json!(value),
+        Value::Double(value) => json!(value),
+        Value::Bool(value) => json!(value),
+        Value::Text(text) => json!(text),
+    }
 }
 
 fn word(words: &[&'static str], number: i32) -> &'static str {

@@ -3,7 +3,7 @@
 use super::Dispatch;
 use crate::rpc::codec::event::{
     ConnectDomainEventCallbackDeregisterAny, ConnectDomainEventCallbackRegisterAny, ConnectDomainEventDeregister,
-    ConnectDomainEventDeregisterAny, ConnectDomainEventRegister, ConnectDomainEventRegisterAny, EVENT_IDS, LIFECYCLE,
+    ConnectDomainEventDeregisterAny, ConnectDomainEventRegister, ConnectDomainEventRegisterAny, EVENT_IDS, subject,
 };
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
@@ -60,12 +60,14 @@ pub(super) fn deregister_any(host: &Dispatch, call: &Call<'_>, args: ConnectDoma
 /// Answers the number of registrations, as the protocol wants it here.
 pub(super) fn register_lifecycle(host: &Dispatch, call: &Call<'_>, _: ConnectDomainEventRegister) -> Result<i32> {
     host.sessions
-        .with(call.client, |session| session.register(LIFECYCLE, None, false))?
+        .with(call.client, |session| {
+            session.register(subject::LIFECYCLE.id, None, false)
+        })?
         .map(|_| 1)
 }
 
 pub(super) fn deregister_lifecycle(host: &Dispatch, call: &Call<'_>, _: ConnectDomainEventDeregister) -> Result<i32> {
     host.sessions
-        .with(call.client, |session| session.deregister_event(LIFECYCLE))?
+        .with(call.client, |session| session.deregister_event(subject::LIFECYCLE.id))?
         .map(|()| 0)
 }

@@ -17,6 +17,7 @@ mod metadata;
 mod node;
 mod own;
 mod session;
+mod telling;
 
 use crate::event::{Events, Subscription};
 use crate::limited_event;
@@ -66,14 +67,14 @@ impl Deref for Dispatch {
 }
 
 impl Dispatch {
-    /// A dispatcher over the host's rooms; domain events reach the clients that registered for them as long as it lives.
+    /// A dispatcher over the host's rooms; what happens to domains reaches the clients that registered as long as it lives.
     ///
     /// # Errors
     /// 38 when the host's identity can be neither read nor kept.
     pub fn new(rooms: Rooms, events: &Arc<Events>, paths: &Paths) -> Result<Self> {
         let sessions = Arc::new(Sessions::default());
         let listeners = Arc::clone(&sessions);
-        let events = events.subscribe(Arc::new(move |plugin, event| listeners.publish(plugin, event)));
+        let events = events.subscribe(Arc::new(move |plugin, happening| listeners.publish(plugin, happening)));
         let host_uuid = capabilities::host_uuid(&paths.state)?;
         Ok(Self {
             rooms,

@@ -1,14 +1,10 @@
 //! What is kept for each client: the driver that it opened and the events that it wants.
 
+use super::telling::Telling;
+use crate::event::Happening;
 use crate::plugin::Plugin;
-use crate::rpc::codec::domain::DomainRef;
-use crate::rpc::codec::event::{
-    LIFECYCLE, LifecycleEvent, LifecycleMessage, REBOOT, RebootEvent, RebootMessage, message,
-};
-use crate::rpc::xdr::{self, Xdr};
 use crate::server::Client;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::types::domain::{DomainEvent, DomainEventKind};
 use driver_api::types::uuid::Uuid;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -78,15 +74,18 @@ impl Sessions {
         Ok(work(session))
     }
 
-    /// Queues an event for every client that registered for it; called without any lock of the order held.
-    pub(super) fn publish(&self, plugin: &str, event: &DomainEvent) {
+    /// Queues what happened for every client that registered for it; called without any lock of the order held.
+    pub(super) fn publish(&self, plugin: &str, happening: &Happening) {
+        let Some(telling) = Telling::of(happening) else {
+            return;
+        };
         let sessions = self.0.lock();
         for session in sessions
             .values()
             .filter(|s| s.virt.as_ref().is_some_and(|virt| &**virt.name() == plugin))
         {
             for registration in &session.registrations {
-                if let Some((number, body)) = registration.message(event) {
+                if let Some((number, body)) = registration.message(&telling) {
                     session.client.send_event(number, &body);
                 }
             }
@@ -141,46 +140,11 @@ impl Session {
 }
 
 impl Registration {
-    /// The message that tells of `event`, if it is wanted: procedure number and body.
-    fn message(&self, event: &DomainEvent) -> Option<(u32, Vec<u8>)> {
-        if self.domain.is_some_and(|uuid| uuid != event.uuid) {
+    /// The message that is sent for this registration, if any: procedure number and body.
+    fn message(&self, telling: &Telling) -> Option<(u32, Vec<u8>)> {
+        if self.event != telling.subject.id || self.domain.is_some_and(|uuid| uuid != telling.uuid) {
             return None;
         }
-        let dom = DomainRef {
-            name: event.name.clone(),
-            uuid: event.uuid,
-            id: event.id.unwrap_or(-1),
-        };
-        match (event.kind, self.event, self.callback) {
-            (DomainEventKind::Lifecycle(kind, detail), LIFECYCLE, callback) => {
-                let event = LifecycleEvent {
-                    dom,
-                    event: (kind as u32).cast_signed(),
-                    detail: detail.cast_signed(),
-                };
-                match callback {
-                    Some(callback) => encoded(message::CALLBACK_LIFECYCLE, &LifecycleMessage { callback, event }),
-                    None => encoded(message::LIFECYCLE, &event),
-                }
-            }
-            (DomainEventKind::Reboot, REBOOT, callback) => {
-                let event = RebootEvent { dom };
-                match callback {
-                    Some(callback) => encoded(message::CALLBACK_REBOOT, &RebootMessage { callback, event }),
-                    None => encoded(message::REBOOT, &event),
-                }
-            }
-            _ => None,
-        }
-    }
-}
-
-fn encoded(number: u32, message: &impl Xdr) -> Option<(u32, Vec<u8>)> {
-    match xdr::encode(message) {
-        Ok(body) => Some((number, body)),
-        Err(error) => {
-            tracing::warn!(proc = number, %error, "an event can not be put on the wire");
-            None
-        }
+        telling.message(self.callback)
     }
 }

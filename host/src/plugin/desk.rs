@@ -65,7 +65,7 @@ impl Desk {
 /// Whether a host with these rooms has a service.
 pub(super) fn offers(id: &str, guests: bool) -> bool {
     match id {
-        "lock/1" | "log/1" | "event/1" | "ports/1" => true,
+        "lock/1" | "log/1" | "event/1" | "notice/1" | "ports/1" => true,
         "spawn/1" | "descriptors/1" => guests,
         _ => false,
     }

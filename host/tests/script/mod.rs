@@ -2,7 +2,7 @@
 
 use lockstep::rpc::codec::Procedure;
 use lockstep::rpc::codec::domain::DomainRef;
-use lockstep::rpc::codec::event::{LifecycleEvent, LifecycleMessage, message};
+use lockstep::rpc::codec::event::{LifecycleEvent, Message, Subject, subject};
 use lockstep::rpc::error::RemoteError;
 use lockstep::rpc::frame::{self, Frame};
 use lockstep::rpc::header::{Header, KEEPALIVE_PING, KEEPALIVE_PONG, Kind, Status};
@@ -22,8 +22,8 @@ pub(crate) enum Step {
     Refuse(u32, Vec<u8>),
     /// Answer calls of the first procedure, however many, and then one of the second.
     Until([(u32, Vec<u8>); 2]),
-    /// Send an event.
-    Event(Vec<u8>),
+    /// Send an event, as this procedure.
+    Event(u32, Vec<u8>),
     /// Ask for a sign of life and wait for it.
     Ping,
     /// Send console bytes for the last call; none is the end.
@@ -59,8 +59,12 @@ pub(crate) fn refuse<P: Procedure>(code: u32, text: &str) -> Step {
 /// A lifecycle event.
 pub(crate) fn lifecycle(dom: &DomainRef, event: i32, detail: i32) -> Step {
     let dom = dom.clone();
-    let event = LifecycleEvent { dom, event, detail };
-    Step::Event(xdr::encode(&LifecycleMessage { callback: 0, event }).unwrap())
+    happening(subject::LIFECYCLE, LifecycleEvent { dom, event, detail })
+}
+
+/// An event of any kind.
+pub(crate) fn happening(subject: Subject, event: impl Xdr) -> Step {
+    Step::Event(subject.numbered, xdr::encode(&Message { callback: 0, event }).unwrap())
 }
 
 /// A guest on the wire.
@@ -157,7 +161,7 @@ impl Player {
                 Step::Answer(number, body) => self.reply(number, Status::Ok, &body),
                 Step::Refuse(number, body) => self.reply(number, Status::Error, &body),
                 Step::Until(answers) => self.until(&answers),
-                Step::Event(body) => self.send(&Header::event(message::CALLBACK_LIFECYCLE), &body),
+                Step::Event(number, body) => self.send(&Header::event(number), &body),
                 Step::Ping => {
                     self.send(&Header::keepalive(KEEPALIVE_PING), &[]);
                     assert_eq!(self.receive().header, Header::keepalive(KEEPALIVE_PONG));

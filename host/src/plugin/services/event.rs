@@ -1,7 +1,7 @@
-//! `event/1` over the host's events.
+//! `event/1` and `notice/1` over the host's events.
 
 use crate::plugin::desk::Desk;
-use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::error::Result;
 use driver_api::kit::offer::{EventService, NoticeService};
 use driver_api::types::domain::DomainEvent;
 use driver_api::types::notice::DomainNotice;
@@ -15,12 +15,8 @@ impl EventService for Desk {
 }
 
 impl NoticeService for Desk {
-    /// Not offered yet: see `offers`.
-    fn notify(&self, _: DomainNotice) -> Result<()> {
-        Err(Error::new(
-            Code::NO_SUPPORT,
-            Origin::NONE,
-            "this host does not offer 'notice/1'",
-        ))
+    fn notify(&self, notice: DomainNotice) -> Result<()> {
+        self.events.raise(Arc::clone(&self.name), notice);
+        Ok(())
     }
 }

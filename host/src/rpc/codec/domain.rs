@@ -1,9 +1,9 @@
 //! Domains: look-ups, lists, definitions and the verbs of a guest's life.
 
-use super::typed_param::TypedParam;
 use super::{LIST_MAX, Listing, Names, procedures};
 use crate::rpc::xdr::{List, xdr_struct};
 use driver_api::types::domain::DomainBrief;
+use driver_api::types::param::Param;
 use driver_api::types::uuid::Uuid;
 
 /// The id of a domain that is not active.
@@ -49,7 +49,7 @@ xdr_struct! {
     /// One domain's statistics.
     StatsRecord {
         dom: DomainRef,
-        params: List<TypedParam, 262_144>,
+        params: List<Param, 262_144>,
     }
 
     /// One figure of [`DomainMemoryStats`] (`virDomainMemoryStatTags`).
@@ -59,13 +59,21 @@ xdr_struct! {
     }
 }
 
+impl DomainRef {
+    /// A domain with its id, if it is active.
+    #[must_use]
+    pub fn new(name: &str, uuid: Uuid, id: Option<i32>) -> Self {
+        Self {
+            name: name.to_owned(),
+            uuid,
+            id: id.unwrap_or(NO_ID),
+        }
+    }
+}
+
 impl From<&DomainBrief> for DomainRef {
     fn from(brief: &DomainBrief) -> Self {
-        Self {
-            name: brief.name.clone(),
-            uuid: brief.uuid,
-            id: brief.id.unwrap_or(NO_ID),
-        }
+        Self::new(&brief.name, brief.uuid, brief.id)
     }
 }
 

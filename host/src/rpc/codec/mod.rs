@@ -128,8 +128,7 @@ pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
 /// Decodes `bytes` as what belongs to no procedure: errors, events and holes.
 pub(super) fn decode_others(bytes: &[u8]) {
     both_ways::<super::error::RemoteError>(bytes);
-    both_ways::<event::LifecycleMessage>(bytes);
-    both_ways::<event::RebootMessage>(bytes);
+    event::decode_messages(bytes);
     both_ways::<stream::StreamHole>(bytes);
 }
 

@@ -1,19 +1,10 @@
-//! `TypedParam`: a named value of one of seven types, the protocol's way to carry statistics.
+//! Named values of one of seven types, the protocol's way to carry figures and limits: the drivers' values as they are.
 
-use crate::rpc::xdr::{Input, Xdr, XdrError, xdr_struct};
+use crate::rpc::xdr::{Input, Xdr, XdrError};
+use driver_api::types::param::{Param, Value};
 
-/// A value that carries its type.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the names say the types")]
-pub enum Value {
-    Int(i32),
-    Uint(u32),
-    Long(i64),
-    Ulong(u64),
-    Double(f64),
-    Bool(bool),
-    Text(String),
-}
+/// Flag of whoever gets named values: it can take texts among them (`VIR_TYPED_PARAM_STRING_OKAY`).
+pub const TEXTS: u32 = 4;
 
 impl Xdr for Value {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
@@ -45,6 +36,20 @@ impl Xdr for Value {
     }
 }
 
+impl Xdr for Param {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
+        self.name.encode(out)?;
+        self.value.encode(out)
+    }
+
+    fn decode(input: &mut Input<'_>) -> Result<Self, XdrError> {
+        Ok(Self {
+            name: Xdr::decode(input)?,
+            value: Xdr::decode(input)?,
+        })
+    }
+}
+
 /// A tag followed by a value.
 impl<T: Xdr> Xdr for (i32, T) {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
@@ -54,14 +59,6 @@ impl<T: Xdr> Xdr for (i32, T) {
 
     fn decode(input: &mut Input<'_>) -> Result<Self, XdrError> {
         Ok((Xdr::decode(input)?, Xdr::decode(input)?))
-    }
-}
-
-xdr_struct! {
-    /// A named value.
-    TypedParam {
-        field: String,
-        value: Value,
     }
 }
 
