@@ -4,15 +4,18 @@ use super::Dispatch;
 use crate::rpc::codec::domain::{
     ConnectListAllDomains, ConnectListDefinedDomains, ConnectListDomains, ConnectNumOfDefinedDomains,
     ConnectNumOfDomains, ControlInfo, DomainGetAutostart, DomainGetControlInfo, DomainGetInfo, DomainGetMaxMemory,
-    DomainGetMaxVcpus, DomainGetMessages, DomainGetOsType, DomainGetState, DomainGetVcpusFlags, DomainGetXmlDesc,
-    DomainHasManagedSaveImage, DomainInfo, DomainIsActive, DomainIsPersistent, DomainIsUpdated, DomainLookupById,
-    DomainLookupByName, DomainLookupByUuid, DomainRef, DomainSnapshotNum, DomainState,
+    DomainGetMessages, DomainGetOsType, DomainGetState, DomainGetXmlDesc, DomainHasManagedSaveImage, DomainInfo,
+    DomainIsActive, DomainIsPersistent, DomainIsUpdated, DomainLookupById, DomainLookupByName, DomainLookupByUuid,
+    DomainRef, DomainSnapshotNum, DomainState,
 };
 use crate::rpc::codec::{Listing, Names};
 use crate::rpc::xdr::List;
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::kit::xml::{Element, Limits, parse};
+use driver_api::types::device::Control;
 use driver_api::types::domain::{DomainBrief, State, flags};
+use driver_api::types::uuid::Uuid;
 
 /// `virConnectListAllDomainsFlags`, in pairs of which one or none narrows the list.
 mod list {
@@ -35,8 +38,30 @@ mod list {
     pub(super) const ALL: u32 = 65535;
 }
 
+/// Those bits that narrow by what a domain is now: all that lists of figures know.
+pub(super) const NARROWING: u32 = list::ACTIVE
+    | list::INACTIVE
+    | list::PERSISTENT
+    | list::TRANSIENT
+    | list::RUNNING
+    | list::PAUSED
+    | list::SHUTOFF
+    | list::OTHER;
+
+/// `virDomainControlState` and, of an error, `virDomainControlErrorReason`.
+mod control_state {
+    pub(super) const OK: u32 = 0;
+    pub(super) const OCCUPIED: u32 = 2;
+    pub(super) const ERROR: u32 = 3;
+    pub(super) const MONITOR: u32 = 2;
+}
+
+/// `virDomainMessageType`: what a domain asks for and does not get taints it; nothing is deprecated here.
+const MESSAGES_TAINTING: u32 = 2;
+const MESSAGES_ALL: u32 = 3;
+
 /// Whether a domain is wanted: each group of bits that is not empty must contain one that fits.
-fn wanted(domain: &DomainBrief, bits: u32) -> bool {
+pub(super) fn wanted(domain: &DomainBrief, bits: u32) -> bool {
     let active = domain.id.is_some();
     let state = match domain.state {
         State::Running => list::RUNNING,
@@ -81,12 +106,21 @@ pub(super) fn unknown_flags(what: &str, bits: u32) -> Error {
     )
 }
 
-fn no_flags(what: &str, bits: u32) -> Result<()> {
+pub(super) fn no_flags(what: &str, bits: u32) -> Result<()> {
     if bits == 0 {
         Ok(())
     } else {
         Err(unknown_flags(what, bits))
     }
+}
+
+/// What runs only can be asked for it.
+pub(super) fn running(domain: &DomainBrief) -> Result<()> {
+    if domain.id.is_some() {
+        return Ok(());
+    }
+    let text = format!("domain '{}' is not running", domain.name);
+    Err(Error::new(Code::OPERATION_INVALID, Origin::DOMAIN, text))
 }
 
 fn names(domains: impl Iterator<Item = DomainBrief>, max: i32) -> Names {
@@ -183,6 +217,12 @@ pub(super) fn find(host: &Dispatch, call: &Call<'_>, dom: &DomainRef) -> Result<
     found.ok_or_else(|| no_domain(&format!("uuid '{}' ('{}')", dom.uuid, dom.name)))
 }
 
+/// A domain's document, for what is not told otherwise (`flags::XML_*`).
+pub(super) fn document(host: &Dispatch, call: &Call<'_>, uuid: Uuid, flags: u32) -> Result<Element> {
+    let xml = host.read(call, "dump_xml", |virt| virt.dump_xml(uuid, flags))?;
+    parse(xml.as_bytes(), Origin::DOMAIN, &Limits::default())
+}
+
 pub(super) fn info(host: &Dispatch, call: &Call<'_>, args: DomainGetInfo) -> Result<DomainInfo> {
     let domain = find(host, call, &args.dom)?;
     Ok(DomainInfo {
@@ -206,14 +246,17 @@ pub(super) fn state(host: &Dispatch, call: &Call<'_>, args: DomainGetState) -> R
 pub(super) fn control_info(host: &Dispatch, call: &Call<'_>, args: DomainGetControlInfo) -> Result<ControlInfo> {
     no_flags("a domain's control state", args.flags)?;
     let domain = find(host, call, &args.dom)?;
-    if domain.id.is_none() {
-        let text = format!("domain '{}' is not running", domain.name);
-        return Err(Error::new(Code::OPERATION_INVALID, Origin::DOMAIN, text));
-    }
+    running(&domain)?;
+    let control = host.control(call, "control", |control| control.control(domain.uuid))?;
+    let (state, details, state_time) = match control.unwrap_or_default() {
+        Control::Ok => (control_state::OK, 0, 0),
+        Control::Occupied(since_ms) => (control_state::OCCUPIED, 0, since_ms),
+        Control::Silent(since_ms) => (control_state::ERROR, control_state::MONITOR, since_ms),
+    };
     Ok(ControlInfo {
-        state: 0,
-        details: 0,
-        state_time: 0,
+        state,
+        details,
+        state_time,
     })
 }
 
@@ -232,19 +275,6 @@ pub(super) fn autostart(host: &Dispatch, call: &Call<'_>, args: DomainGetAutosta
 
 pub(super) fn max_memory(host: &Dispatch, call: &Call<'_>, args: DomainGetMaxMemory) -> Result<u64> {
     Ok(find(host, call, &args.dom)?.max_memory_kib)
-}
-
-pub(super) fn max_vcpus(host: &Dispatch, call: &Call<'_>, args: DomainGetMaxVcpus) -> Result<i32> {
-    Ok(find(host, call, &args.dom)?.vcpus.cast_signed())
-}
-
-/// The number is the same live, in the definition and at most: no bit changes the answer.
-pub(super) fn vcpus(host: &Dispatch, call: &Call<'_>, args: DomainGetVcpusFlags) -> Result<i32> {
-    const KNOWN: u32 = 1 | 2 | 4;
-    if args.flags & !KNOWN != 0 {
-        return Err(unknown_flags("a domain's number of processors", args.flags & !KNOWN));
-    }
-    Ok(find(host, call, &args.dom)?.vcpus.cast_signed())
 }
 
 pub(super) fn os_type(host: &Dispatch, call: &Call<'_>, args: DomainGetOsType) -> Result<String> {
@@ -275,15 +305,21 @@ pub(super) fn snapshots(host: &Dispatch, call: &Call<'_>, args: DomainSnapshotNu
 }
 
 pub(super) fn messages(host: &Dispatch, call: &Call<'_>, args: DomainGetMessages) -> Result<List<String, 2048>> {
-    find(host, call, &args.dom)?;
-    Ok(List(Vec::new()))
+    if args.flags & !MESSAGES_ALL != 0 {
+        return Err(unknown_flags("a domain's messages", args.flags & !MESSAGES_ALL));
+    }
+    let domain = find(host, call, &args.dom)?;
+    if args.flags != 0 && args.flags & MESSAGES_TAINTING == 0 {
+        return Ok(List(Vec::new()));
+    }
+    let messages = host.control(call, "messages", |control| control.messages(domain.uuid))?;
+    Ok(List(messages.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use driver_api::types::domain::Reason;
-    use driver_api::types::uuid::Uuid;
 
     fn brief(id: Option<i32>, state: State) -> DomainBrief {
         DomainBrief {

@@ -5,7 +5,7 @@ use crate::plugin::{Context, Plugin};
 use crate::server::Call;
 use driver_api::abi;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::loaded::{Bindings, Filters, Inspect, Virt};
+use driver_api::kit::loaded::{Bindings, Control, Devices, Filters, Inspect, Resources, Stats, Virt};
 use driver_api::types::guest::ConsoleRef;
 use driver_api::types::metadata::MetadataChange;
 use driver_api::types::uuid::Uuid;
@@ -26,7 +26,31 @@ fn context(call: &Call<'_>) -> Context {
     }
 }
 
+/// Declares looks through interfaces that not every driver offers; `None` from one that does not.
+macro_rules! optional {
+    ($($(#[$doc:meta])* $name:ident -> $ty:ident;)+) => { $(
+        $(#[$doc])*
+        pub(super) fn $name<T>(
+            &self,
+            call: &Call<'_>,
+            method: &'static str,
+            work: impl FnOnce($ty<'_>) -> Result<T>,
+        ) -> Result<Option<T>> {
+            self.plugin(call)?.read(method, |driver| driver.$name().map(work).transpose())
+        }
+    )+ };
+}
+
 impl Dispatch {
+    optional! {
+        /// Looks at the resources of the domains of the client's driver; takes no lock.
+        resources -> Resources;
+        /// Looks at their figures; takes no lock.
+        stats -> Stats;
+        /// Looks at how they are controlled; takes no lock.
+        control -> Control;
+    }
+
     /// The driver that the client's URI named.
     pub(super) fn plugin(&self, call: &Call<'_>) -> Result<Arc<Plugin>> {
         self.sessions
@@ -85,6 +109,54 @@ impl Dispatch {
             let metadata = driver.metadata().ok_or_else(|| lacks(&plugin, "changes of metadata"))?;
             metadata.set_metadata(token, uuid, change, flags)
         })
+    }
+
+    /// Has the client's driver change a domain's devices.
+    pub(super) fn devices<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Devices<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugin(call)?;
+        plugin.call(method, &context(call), |driver, token| {
+            let devices = driver.devices().ok_or_else(|| lacks(&plugin, "changes of devices"))?;
+            work(devices, token)
+        })
+    }
+
+    /// Has the client's driver change a domain's resources.
+    pub(super) fn change_resources<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        work: impl FnOnce(Resources<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugin(call)?;
+        plugin.call(method, &context(call), |driver, token| {
+            let resources = driver.resources();
+            work(resources.ok_or_else(|| lacks(&plugin, "changes of resources"))?, token)
+        })
+    }
+
+    /// Has the client's driver do what `virt.control/1` is for.
+    pub(super) fn change_control<T>(
+        &self,
+        call: &Call<'_>,
+        method: &'static str,
+        what: &str,
+        work: impl FnOnce(Control<'_>, Token) -> Result<T>,
+    ) -> Result<T> {
+        let plugin = self.plugin(call)?;
+        plugin.call(method, &context(call), |driver, token| {
+            work(driver.control().ok_or_else(|| lacks(&plugin, what))?, token)
+        })
+    }
+
+    /// Why the client's driver can not do what it does not offer.
+    pub(super) fn lacks(&self, call: &Call<'_>, what: &str) -> Error {
+        self.plugin(call)
+            .map_or_else(|error| error, |plugin| lacks(&plugin, what))
     }
 
     /// Looks at the filters; takes no lock.

@@ -1,11 +1,11 @@
 //! Notes about domains: titles, descriptions and other programs' elements.
 
 use super::Dispatch;
-use super::domain::{find, unknown_flags};
+use super::domain::{document, find, unknown_flags};
 use crate::rpc::codec::domain::{DomainGetMetadata, DomainSetMetadata};
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::{Element, Limits, parse};
+use driver_api::kit::xml::Element;
 use driver_api::types::domain::flags;
 use driver_api::types::metadata::MetadataChange;
 
@@ -25,8 +25,7 @@ pub(super) fn get(host: &Dispatch, call: &Call<'_>, args: DomainGetMetadata) -> 
     } else {
         0
     };
-    let xml = host.read(call, "dump_xml", |virt| virt.dump_xml(domain.uuid, which))?;
-    let document = parse(xml.as_bytes(), Origin::DOMAIN, &Limits::default())?;
+    let document = document(host, call, domain.uuid, which)?;
     let found = match args.kind {
         0 => document.child("description").map(Element::text),
         1 => document.child("title").map(Element::text),

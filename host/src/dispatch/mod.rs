@@ -6,6 +6,8 @@ mod binding;
 mod capabilities;
 mod connect;
 mod console;
+mod control;
+mod device;
 mod domain;
 mod driver;
 mod empty;
@@ -13,10 +15,14 @@ mod event;
 mod filter;
 mod inspect;
 mod life;
+mod limit;
 mod metadata;
 mod node;
 mod own;
+mod resource;
+mod security;
 mod session;
+mod stats;
 mod telling;
 
 use crate::event::{Events, Subscription};
@@ -32,6 +38,7 @@ use crate::supervisor::Guests;
 use driver_api::error::Result;
 use driver_api::types::uuid::Uuid;
 use session::Sessions;
+use stats::{address, block, bulk, cpu, interface, memory, vcpu};
 use std::ops::Deref;
 use std::sync::Arc;
 use tracing::Level;
@@ -145,13 +152,20 @@ served! {
         ConnectGetCapabilities => get_capabilities, ConnectGetHostname => get_hostname, ConnectGetUri => get_uri,
         ConnectIsSecure => is_secure, ConnectRegisterCloseCallback => register_close,
         ConnectUnregisterCloseCallback => unregister_close;
+    control / control:
+        DomainReset => reset, DomainRename => rename, DomainBlockPeek => block_peek,
+        DomainSetAutostartOnce => set_autostart_once;
+    device / device:
+        DomainAttachDevice => attach, DomainAttachDeviceFlags => attach_flags, DomainDetachDevice => detach,
+        DomainDetachDeviceFlags => detach_flags, DomainDetachDeviceAlias => detach_alias,
+        DomainUpdateDeviceFlags => update_flags;
     domain / domain:
         ConnectListAllDomains => list_all, ConnectListDomains => list_active, ConnectNumOfDomains => num_active,
         ConnectListDefinedDomains => list_defined, ConnectNumOfDefinedDomains => num_defined,
         DomainLookupById => by_id, DomainLookupByName => by_name, DomainLookupByUuid => by_uuid,
         DomainGetInfo => info, DomainGetState => state, DomainGetControlInfo => control_info, DomainGetXmlDesc => xml,
-        DomainGetAutostart => autostart, DomainGetMaxMemory => max_memory, DomainGetMaxVcpus => max_vcpus,
-        DomainGetVcpusFlags => vcpus, DomainGetOsType => os_type, DomainIsActive => is_active,
+        DomainGetAutostart => autostart, DomainGetMaxMemory => max_memory,
+        DomainGetOsType => os_type, DomainIsActive => is_active,
         DomainIsPersistent => is_persistent, DomainIsUpdated => is_updated,
         DomainHasManagedSaveImage => has_managed_save, DomainSnapshotNum => snapshots, DomainGetMessages => messages;
     domain / life:
@@ -177,10 +191,33 @@ served! {
         NwfilterGetStatus => status, NwfilterGetPort => port, NwfilterGetCounters => counters, NwfilterTest => test,
         NwfilterStartTrace => start_trace, NwfilterNextTrace => next_trace, NwfilterStopTrace => stop_trace,
         NwfilterReload => reload;
+    limit / limit:
+        DomainGetSchedulerType => scheduler_type, DomainGetSchedulerParameters => get_scheduler,
+        DomainGetSchedulerParametersFlags => get_scheduler_flags, DomainSetSchedulerParameters => set_scheduler,
+        DomainSetSchedulerParametersFlags => set_scheduler_flags, DomainGetMemoryParameters => get_memory,
+        DomainSetMemoryParameters => set_memory, DomainGetBlkioParameters => get_blkio,
+        DomainSetBlkioParameters => set_blkio, DomainGetInterfaceParameters => get_interface,
+        DomainSetInterfaceParameters => set_interface, DomainGetBlockIoTune => get_block_io,
+        DomainSetBlockIoTune => set_block_io;
     lockstep / own: HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter;
     node / node: NodeGetInfo => info;
     nwfilter / filter:
         NwfilterLookupByName => by_name, NwfilterLookupByUuid => by_uuid, NwfilterGetXmlDesc => xml,
         NwfilterDefineXml => define, NwfilterDefineXmlFlags => define_flags, NwfilterUndefine => undefine,
         ConnectListAllNwfilters => list_all, ConnectListNwfilters => list, ConnectNumOfNwfilters => num;
+    resource / resource:
+        DomainSetMemory => set_memory, DomainSetMemoryFlags => set_memory_flags, DomainSetMaxMemory => set_max_memory,
+        DomainSetVcpus => set_vcpus, DomainSetVcpusFlags => set_vcpus_flags, DomainGetVcpusFlags => vcpus,
+        DomainGetMaxVcpus => max_vcpus;
+    security / security:
+        DomainGetSecurityLabel => label, DomainGetSecurityLabelList => labels, NodeGetSecurityModel => model;
+    stats / address: DomainInterfaceAddresses => addresses;
+    stats / block:
+        DomainBlockStats => stats, DomainBlockStatsFlags => stats_flags, DomainGetBlockInfo => info,
+        DomainGetDiskErrors => errors;
+    stats / bulk: ConnectGetAllDomainStats => all;
+    stats / cpu: DomainGetCpuStats => stats;
+    stats / interface: DomainInterfaceStats => stats;
+    stats / memory: DomainMemoryStats => stats;
+    stats / vcpu: DomainGetVcpus => vcpus, DomainGetVcpuPinInfo => vcpu_pins, DomainGetEmulatorPinInfo => emulator_pin;
 }

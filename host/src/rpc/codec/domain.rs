@@ -3,7 +3,6 @@
 use super::{LIST_MAX, Listing, Names, procedures};
 use crate::rpc::xdr::{List, xdr_struct};
 use driver_api::types::domain::DomainBrief;
-use driver_api::types::param::Param;
 use driver_api::types::uuid::Uuid;
 
 /// The id of a domain that is not active.
@@ -39,24 +38,6 @@ xdr_struct! {
         details: u32,
         state_time: u64,
     }
-
-    /// The result of [`DomainGetSchedulerType`].
-    SchedulerType {
-        name: String,
-        nparams: i32,
-    }
-
-    /// One domain's statistics.
-    StatsRecord {
-        dom: DomainRef,
-        params: List<Param, 262_144>,
-    }
-
-    /// One figure of [`DomainMemoryStats`] (`virDomainMemoryStatTags`).
-    MemoryStat {
-        tag: i32,
-        value: u64,
-    }
 }
 
 impl DomainRef {
@@ -86,7 +67,6 @@ procedures! {
     15 DomainGetAutostart { dom: DomainRef } -> i32;
     16 DomainGetInfo { dom: DomainRef } -> DomainInfo;
     17 DomainGetMaxMemory { dom: DomainRef } -> u64;
-    18 DomainGetMaxVcpus { dom: DomainRef } -> i32;
     19 DomainGetOsType { dom: DomainRef } -> String;
     21 ConnectListDefinedDomains { max: i32 } -> Names;
     22 DomainLookupById { id: i32 } -> DomainRef;
@@ -101,14 +81,11 @@ procedures! {
     35 DomainUndefine { dom: DomainRef } -> ();
     37 ConnectListDomains { max: i32 } -> List<i32, LIST_MAX>;
     51 ConnectNumOfDomains {} -> i32;
-    56 DomainGetSchedulerType { dom: DomainRef } -> SchedulerType;
     150 DomainIsActive { dom: DomainRef } -> i32;
     151 DomainIsPersistent { dom: DomainRef } -> i32;
-    159 DomainMemoryStats { dom: DomainRef, max: u32, flags: u32 } -> List<MemoryStat, 1024>;
     183 DomainHasManagedSaveImage { dom: DomainRef, flags: u32 } -> i32;
     187 DomainSnapshotNum { dom: DomainRef, flags: u32 } -> i32;
     196 DomainCreateWithFlags { dom: DomainRef, flags: u32 } -> DomainRef;
-    200 DomainGetVcpusFlags { dom: DomainRef, flags: u32 } -> i32;
     201 DomainOpenConsole { dom: DomainRef, device: Option<String>, flags: u32 } -> ();
     202 DomainIsUpdated { dom: DomainRef } -> i32;
     212 DomainGetState { dom: DomainRef, flags: u32 } -> DomainState;
@@ -121,10 +98,6 @@ procedures! {
     } -> ();
     265 DomainGetMetadata { dom: DomainRef, kind: i32, uri: Option<String>, flags: u32 } -> String;
     273 ConnectListAllDomains { need_results: i32, flags: u32 } -> Listing<DomainRef>;
-    344 ConnectGetAllDomainStats {
-        doms: List<DomainRef, LIST_MAX>, stats: u32, flags: u32
-    } -> List<StatsRecord, LIST_MAX>;
     350 DomainDefineXmlFlags { xml: String, flags: u32 } -> DomainRef;
     426 DomainGetMessages { dom: DomainRef, flags: u32 } -> List<String, 2048>;
-    449 DomainGetAutostartOnce { dom: DomainRef } -> i32;
 }

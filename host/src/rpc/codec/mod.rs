@@ -2,13 +2,19 @@
 
 pub mod binding;
 pub mod connect;
+pub mod control;
+pub mod device;
 pub mod domain;
 pub mod empty;
 pub mod event;
 pub mod inspect;
+pub mod limit;
 pub mod lockstep;
 pub mod node;
 pub mod nwfilter;
+pub mod resource;
+pub mod security;
+pub mod stats;
 pub mod stream;
 pub mod typed_param;
 
@@ -99,13 +105,19 @@ pub fn numbers() -> impl Iterator<Item = u32> {
     [
         binding::NUMBERS,
         connect::NUMBERS,
+        control::NUMBERS,
+        device::NUMBERS,
         domain::NUMBERS,
         empty::NUMBERS,
         event::NUMBERS,
         inspect::NUMBERS,
+        limit::NUMBERS,
         lockstep::NUMBERS,
         node::NUMBERS,
         nwfilter::NUMBERS,
+        resource::NUMBERS,
+        security::NUMBERS,
+        stats::NUMBERS,
     ]
     .into_iter()
     .flatten()
@@ -116,13 +128,19 @@ pub fn numbers() -> impl Iterator<Item = u32> {
 pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
     binding::decode_any(number, bytes)
         || connect::decode_any(number, bytes)
+        || control::decode_any(number, bytes)
+        || device::decode_any(number, bytes)
         || domain::decode_any(number, bytes)
         || empty::decode_any(number, bytes)
         || event::decode_any(number, bytes)
         || inspect::decode_any(number, bytes)
+        || limit::decode_any(number, bytes)
         || lockstep::decode_any(number, bytes)
         || node::decode_any(number, bytes)
         || nwfilter::decode_any(number, bytes)
+        || resource::decode_any(number, bytes)
+        || security::decode_any(number, bytes)
+        || stats::decode_any(number, bytes)
 }
 
 /// Decodes `bytes` as what belongs to no procedure: errors, events and holes.

@@ -1,7 +1,7 @@
 //! Named values of one of seven types, the protocol's way to carry figures and limits: the drivers' values as they are.
 
-use crate::rpc::xdr::{Input, Xdr, XdrError};
-use driver_api::types::param::{Param, Value};
+use crate::rpc::xdr::{Input, List, Xdr, XdrError};
+pub use driver_api::types::param::{Param as TypedParam, Value};
 
 /// Flag of whoever gets named values: it can take texts among them (`VIR_TYPED_PARAM_STRING_OKAY`).
 pub const TEXTS: u32 = 4;
@@ -36,7 +36,7 @@ impl Xdr for Value {
     }
 }
 
-impl Xdr for Param {
+impl Xdr for TypedParam {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
         self.name.encode(out)?;
         self.value.encode(out)
@@ -46,6 +46,29 @@ impl Xdr for Param {
         Ok(Self {
             name: Xdr::decode(input)?,
             value: Xdr::decode(input)?,
+        })
+    }
+}
+
+/// What getters of named values answer: the values, if there was room for any, and how many there are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counted<const MAX: usize> {
+    /// Empty when only the count was wanted.
+    pub params: List<TypedParam, MAX>,
+    /// The number of values, also when they are not sent.
+    pub count: i32,
+}
+
+impl<const MAX: usize> Xdr for Counted<MAX> {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), XdrError> {
+        self.params.encode(out)?;
+        self.count.encode(out)
+    }
+
+    fn decode(input: &mut Input<'_>) -> Result<Self, XdrError> {
+        Ok(Self {
+            params: Xdr::decode(input)?,
+            count: Xdr::decode(input)?,
         })
     }
 }
