@@ -3,7 +3,6 @@
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
 use crate::net::Kernel;
-use crate::plan::find_console;
 use crate::run::start::Wish;
 use crate::state::status::Intent;
 use crate::{capabilities, node};
@@ -214,8 +213,7 @@ impl Console for Uml {
         let entry = self.0.table.entry(uuid)?;
         let record = entry.record()?;
         let run = record.run.as_ref().ok_or_else(|| refused(&entry, "is not running"))?;
-        let index = find_console(&run.consoles, alias).and_then(|place| u32::try_from(place).ok());
-        let index = index.ok_or_else(|| {
+        let index = run.line(alias).ok_or_else(|| {
             let what = alias.map_or_else(|| "any console".to_owned(), |alias| format!("a console '{alias}'"));
             fault(
                 Code::INVALID_ARG,

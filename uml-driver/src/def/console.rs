@@ -15,7 +15,8 @@ pub struct Console {
     pub kind: String,
     /// `<source>` as given; a pty has none, since its path is chosen at each start.
     pub source: Option<Element>,
-    /// The number of the line: a console's place in the document, a serial's `port`.
+    /// The number of the line: a console's place in the document, or what it was given when it was plugged in; a serial's
+    /// `port`.
     pub port: u32,
     /// `<target type>`.
     pub target_type: Option<String>,

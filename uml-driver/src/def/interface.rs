@@ -24,6 +24,9 @@ pub struct Interface {
     pub link_up: Option<bool>,
     /// `<mtu size>` in bytes.
     pub mtu: Option<u32>,
+    /// The number of the guest's device (`vecN`) and of its alias: its place in the document, and what it was given when it
+    /// was plugged in.
+    pub number: u32,
     /// The user's own alias (`ua-...`).
     pub alias: Option<String>,
     /// Bandwidth and everything else.

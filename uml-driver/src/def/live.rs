@@ -1,5 +1,6 @@
 //! `Live`: what the document of a running domain shows beyond its definition.
 
+use super::disk::Target;
 use driver_api::types::guest::ConsoleSpec;
 use std::collections::BTreeMap;
 
@@ -12,6 +13,8 @@ pub struct Live {
     pub ptys: BTreeMap<String, String>,
     /// The host's device of each interface, in the order of the definition.
     pub devices: Vec<String>,
+    /// How much memory the guest has, in KiB, when that is less than it booted with.
+    pub memory_kib: Option<u64>,
 }
 
 impl Live {
@@ -24,14 +27,25 @@ impl Live {
             .filter(|(_, path)| !path.is_empty())
             .map(|(console, path)| (console.alias.clone(), path.clone()))
             .collect();
-        Self { id, ptys, devices }
+        Self {
+            id,
+            ptys,
+            devices,
+            memory_kib: None,
+        }
     }
 }
 
-/// The alias of this interface in the order of the definition.
+/// The alias of a disk: its own, or what the guest calls it.
 #[must_use]
-pub fn interface_alias(index: usize, own: Option<&str>) -> String {
-    own.map_or_else(|| format!("net{index}"), ToOwned::to_owned)
+pub fn disk_alias(target: &Target, own: Option<&str>) -> String {
+    own.map_or_else(|| target.to_string(), ToOwned::to_owned)
+}
+
+/// The alias of the interface (`vec`) with this number.
+#[must_use]
+pub fn interface_alias(number: u32, own: Option<&str>) -> String {
+    own.map_or_else(|| format!("net{number}"), ToOwned::to_owned)
 }
 
 /// The alias of the console (`con`) on this port.

@@ -3,7 +3,9 @@
 //! What this driver does not understand is kept and printed back. What it understands but cannot do is kept too and
 //! named by [`DomainDef::unsupported`], so that a definition survives the way through a host that cannot start it.
 
+pub mod change;
 pub mod console;
+pub mod device;
 pub mod disk;
 mod format;
 pub mod interface;

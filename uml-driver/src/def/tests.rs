@@ -408,6 +408,7 @@ fn live_documents_show_id_ptys_and_aliases() {
         ]
         .into(),
         devices: vec!["vnet3".to_owned()],
+        memory_kib: None,
     };
     let document = def.to_xml(Some(&live));
     assert!(document.starts_with("<domain type='uml' id='7'>\n"));

@@ -1,5 +1,6 @@
 //! The mconsole client: one fixed command, one bounded answer, from the very process that is meant.
 
+use super::order::Order;
 use super::packet::{self, Answer, Assembly, BadPacket, MAX_DATAGRAM};
 use crate::sys;
 use driver_api::error::{Code, Error, Origin};
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 /// How long a guest kernel may take for an answer; measured answers take 0.1 to 60 ms.
 pub const DEADLINE: Duration = Duration::from_millis(1500);
 
-/// The commands that are ever sent. There is none with text from outside: the kernel matches by prefix.
+/// The commands that are sent as they are; those about a device are [`Order`]s. There is none with text from outside: the
+/// kernel matches by prefix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Command {
     /// Which kernel is it; harmless, allowed in every state.
@@ -33,11 +35,20 @@ pub enum Command {
     CtrlAltDel,
     /// Ends the kernel at once, as a switched-off machine.
     Halt,
+    /// The guest's figures of memory.
+    Meminfo,
 }
 
 impl Command {
     /// Every command, for tables and tests.
-    pub const ALL: [Self; 5] = [Self::Version, Self::Stop, Self::Go, Self::CtrlAltDel, Self::Halt];
+    pub const ALL: [Self; 6] = [
+        Self::Version,
+        Self::Stop,
+        Self::Go,
+        Self::CtrlAltDel,
+        Self::Halt,
+        Self::Meminfo,
+    ];
 
     /// The text that is sent.
     #[must_use]
@@ -48,6 +59,7 @@ impl Command {
             Self::Go => "go",
             Self::CtrlAltDel => "cad",
             Self::Halt => "halt",
+            Self::Meminfo => "proc meminfo",
         }
     }
 
@@ -136,6 +148,18 @@ impl Monitor {
     /// # Errors
     /// See [`Failure`].
     pub fn ask(&self, command: Command, within: Duration) -> Result<String, Failure> {
+        self.exchange(command.text(), within)
+    }
+
+    /// The same with an order about a device. Never while the kernel is stopped.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn order(&self, order: &Order, within: Duration) -> Result<String, Failure> {
+        self.exchange(order.text(), within)
+    }
+
+    fn exchange(&self, command: &str, within: Duration) -> Result<String, Failure> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let deadline = Instant::now() + within;
         let folder = open_folder(&self.run_dir).map_err(Failure::Gone)?;
@@ -146,7 +170,7 @@ impl Monitor {
         // Through the descriptor: exactly the inode that was looked at, and never too long for an address.
         let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", target.as_raw_fd())).map_err(io_failure)?;
         connect(&socket, &address).map_err(|errno| Failure::Gone(errno.into()))?;
-        match send(&socket, &packet::request(command.text()), SendFlags::NOSIGNAL) {
+        match send(&socket, &packet::request(command), SendFlags::NOSIGNAL) {
             Ok(_) => {}
             Err(rustix::io::Errno::AGAIN) => return Err(Failure::Full),
             Err(errno) => return Err(Failure::Gone(errno.into())),

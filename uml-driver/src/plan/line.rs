@@ -17,14 +17,6 @@ pub(super) struct Lines {
     pub(super) consoles: Vec<ConsoleSpec>,
 }
 
-/// The place among the served lines of the one a client asks for: by alias, or the first console, else serial line.
-#[must_use]
-pub fn find_console(consoles: &[ConsoleSpec], alias: Option<&str>) -> Option<usize> {
-    consoles
-        .iter()
-        .position(|console| console.alias != LOG_ALIAS && alias.is_none_or(|alias| alias == console.alias))
-}
-
 pub(super) fn all(def: &DomainDef) -> Result<Lines> {
     let mut lines = Lines::default();
     for console in &def.consoles {

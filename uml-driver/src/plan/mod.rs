@@ -13,7 +13,7 @@ use driver_api::types::guest::{ConsoleSpec, GuestSpec, VisibleFile};
 use std::path::{Component, Path, PathBuf};
 
 pub use disk::Cow;
-pub use line::{LOG_ALIAS, find_console};
+pub use line::LOG_ALIAS;
 pub use nic::{Nic, all as nics};
 
 /// The guest's name towards its own kernel; its monitor socket is `@RUN@/guest/mconsole`.

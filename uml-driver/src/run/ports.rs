@@ -5,7 +5,7 @@ use crate::def::interface::Mac;
 use crate::plan::Nic;
 use crate::state::machine::Phase;
 use crate::state::record::{Port, Record};
-use crate::state::status::{Intent, Status};
+use crate::state::status::Status;
 use crate::state::table::Entry;
 use driver_api::error::{Code, Result};
 use driver_api::lock::guard::Guard;
@@ -13,7 +13,6 @@ use driver_api::lock::level::{R, Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::filter::PortRequest;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,8 +166,8 @@ impl Core {
     }
 
     /// The same, for a guest of the last host of which only the names of its devices are known.
-    pub(crate) fn close_devices(&self, cx: &mut Cx<'_, Unlocked>, devices: &[String]) {
-        self.unfilter_gone(cx, devices.iter().map(String::as_str));
+    pub(crate) fn close_devices(&self, cx: &mut Cx<'_, Unlocked>, devices: &[&str]) {
+        self.unfilter_gone(cx, devices.iter().copied());
         devices.iter().for_each(|device| self.names.free(device));
     }
 
@@ -199,7 +198,8 @@ impl Core {
     pub(crate) fn filtered_ports(&self, filters: &[String]) -> Vec<PortRequest> {
         let records = self.table.entries().into_iter().filter_map(|entry| entry.load());
         let requests = records.flat_map(|record| {
-            let ports = record.ports.iter().filter_map(|port| port.request.clone());
+            let ports = record.ports.iter().chain(&record.arriving);
+            let ports = ports.filter_map(|port| port.request.clone());
             ports.collect::<Vec<_>>()
         });
         requests.filter(|request| filters.contains(&request.filter)).collect()
@@ -209,15 +209,12 @@ impl Core {
 /// What a next host must know of a start that this one does not live to finish: which filters to take off.
 fn unborn(record: &Record) -> Status {
     Status {
-        guest: 0,
         id: record.id,
         phase: record.phase,
         reason: record.reason,
-        intent: Intent::None,
-        socket: PathBuf::new(),
-        consoles: Vec::new(),
         devices: record.devices(),
         xml: record.current.to_xml(None),
+        ..Status::default()
     }
 }
 

@@ -150,6 +150,9 @@ impl Core {
                 after.intent = Intent::None;
                 after.panic = None;
                 after.may_stop = false;
+                after.balloon = None;
+                after.arriving = None;
+                after.remnants = Arc::default();
                 after.crashes = crashes;
                 after.reason = reason;
                 self.promise_restart(entry, &record, reason);

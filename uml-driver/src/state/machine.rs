@@ -3,9 +3,10 @@
 use driver_api::types::domain::State;
 
 /// Where a domain is in its life; see the drawing in [`super`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Phase {
     /// No process.
+    #[default]
     Off,
     /// A process is being made or does not answer yet.
     Starting,
@@ -29,6 +30,8 @@ pub enum Verb {
     Suspend,
     Resume,
     Destroy,
+    /// Its devices or its memory are changed while it runs.
+    Change,
 }
 
 /// What happens to a domain.
@@ -84,7 +87,7 @@ impl Phase {
     pub const fn permits(self, verb: Verb) -> Result<(), &'static str> {
         match (self, verb) {
             (Self::Off | Self::Crashed, Verb::Start)
-            | (Self::Running, Verb::Shutdown | Verb::Reboot | Verb::Suspend | Verb::Destroy)
+            | (Self::Running, Verb::Shutdown | Verb::Reboot | Verb::Suspend | Verb::Destroy | Verb::Change)
             // Suspending what is paused changes nothing and is no error, as elsewhere in libvirt.
             | (Self::Paused, Verb::Suspend | Verb::Resume | Verb::Destroy)
             | (Self::Starting | Self::Restarting | Self::Crashed, Verb::Destroy) => Ok(()),
@@ -92,7 +95,7 @@ impl Phase {
             (Self::Starting, _) => Err("is being started"),
             (Self::Restarting, _) => Err("is being restarted"),
             (Self::Running, Verb::Resume) => Err("is not paused"),
-            (Self::Paused, Verb::Shutdown | Verb::Reboot) => Err("is paused and can not react: resume it first"),
+            (Self::Paused, Verb::Shutdown | Verb::Reboot | Verb::Change) => Err("is paused and can not react: resume it first"),
             (Self::Off, _) => Err("is not running"),
             (Self::Crashed, _) => Err("has crashed and is not running"),
         }

@@ -1,11 +1,11 @@
 //! Changing a domain's notes: in what runs, in the definition, or in both.
 
 use super::record::Record;
-use crate::core::{Core, refused, seize};
+use super::scope::Scope;
+use crate::core::{Core, seize};
 use driver_api::error::Result;
 use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
-use driver_api::types::domain::flags::{AFFECT_CONFIG, AFFECT_LIVE};
 use driver_api::types::metadata::MetadataChange;
 use driver_api::types::uuid::Uuid;
 use std::sync::Arc;
@@ -23,18 +23,7 @@ impl Core {
         let mut domain = seize(cx, uuid)?;
         let record = entry.record()?;
         let active = record.phase.is_active();
-        let given = match (given, active) {
-            (0, true) => AFFECT_LIVE,
-            (0, false) => AFFECT_CONFIG,
-            _ => given,
-        };
-        let (live, config) = (given & AFFECT_LIVE != 0, given & AFFECT_CONFIG != 0);
-        if live && !active {
-            return Err(refused(&entry, "is not running and has no live metadata to change"));
-        }
-        if config && record.next.is_none() {
-            return Err(refused(&entry, "is transient and has no definition to change"));
-        }
+        let Scope { live, config } = Scope::of(&entry, &record, given, "metadata")?;
         let stored = record.next.as_ref().filter(|_| config);
         let next = stored.map(|def| def.with_metadata(change)).transpose()?.map(Arc::new);
         let current = match &next {
@@ -60,7 +49,7 @@ impl Core {
 
 impl Record {
     /// Whether its next start would run something else than it has now.
-    fn differs(&self) -> bool {
+    pub(crate) fn differs(&self) -> bool {
         self.next.as_ref().is_some_and(|next| *next != self.current)
     }
 }

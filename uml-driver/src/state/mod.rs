@@ -24,6 +24,8 @@ pub mod machine;
 pub mod metadata;
 pub mod record;
 pub mod recover;
+pub mod remnant;
+pub(crate) mod scope;
 pub mod status;
 pub mod store;
 pub mod table;

@@ -1,11 +1,12 @@
 //! `Record`: everything known of one domain at one moment, immutable and shared by all readers.
 
 use super::machine::Phase;
-use super::status::{Intent, Status};
+use super::remnant::Remnant;
+use super::status::{Intent, Served, Status};
 use super::table::Entry;
 use crate::def::{DomainDef, Live};
 use crate::mconsole::client::Monitor;
-use crate::plan::Nic;
+use crate::plan::{LOG_ALIAS, Nic};
 use driver_api::types::domain::{DomainBrief, Reason};
 use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleSpec, GuestId, Started};
@@ -20,12 +21,21 @@ pub struct Run {
     pub guest: GuestId,
     /// The way to its kernel.
     pub monitor: Monitor,
-    /// Its consoles, in the order in which they were ordered.
-    pub consoles: Vec<ConsoleSpec>,
+    /// Its consoles, those that were plugged in last.
+    pub lines: Vec<Line>,
     /// What the live document shows beyond the definition.
     pub live: Live,
     /// Since when this host knows it.
     pub since: Instant,
+}
+
+/// A console that the supervisor serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// Its alias.
+    pub alias: String,
+    /// Its place at the supervisor.
+    pub index: u32,
 }
 
 impl Run {
@@ -41,9 +51,37 @@ impl Run {
                 pid: started.pid,
             },
             live: Live::new(id, &consoles, &started.ptys, devices),
-            consoles,
+            lines: (0..)
+                .zip(consoles)
+                .map(|(index, console)| Line {
+                    alias: console.alias,
+                    index,
+                })
+                .collect(),
             since: Instant::now(),
         }
+    }
+
+    /// Notes a console that was plugged in; an empty path is no pty.
+    pub fn note_line(&mut self, line: Served) {
+        let Served { index, alias, pty } = line;
+        if !pty.is_empty() {
+            self.live.ptys.insert(alias.clone(), pty);
+        }
+        self.lines.push(Line { alias, index });
+    }
+
+    /// Notes that a console is gone.
+    pub fn forget_line(&mut self, alias: &str) {
+        self.live.ptys.remove(alias);
+        self.lines.retain(|line| line.alias != alias);
+    }
+
+    /// The place of the console that a client asks for: by alias, or the first console, else serial line.
+    #[must_use]
+    pub fn line(&self, alias: Option<&str>) -> Option<u32> {
+        let meant = |line: &&Line| line.alias != LOG_ALIAS && alias.is_none_or(|alias| alias == line.alias);
+        self.lines.iter().find(meant).map(|line| line.index)
     }
 }
 
@@ -95,6 +133,12 @@ pub struct Record {
     /// Its interfaces, in the order of the definition: from the moment when their filters are in force until its end, a
     /// restart included.
     pub ports: Arc<[Port]>,
+    /// An interface that is being plugged in, from before its filter is in force until it is among the others or gone.
+    pub arriving: Option<Port>,
+    /// How much memory its guest has, in KiB, when that is less than it booted with.
+    pub balloon: Option<u64>,
+    /// What a change of devices that is under way may leave.
+    pub remnants: Arc<[Remnant]>,
     /// Its id, from the beginning of a start to the end; shown only while it is active.
     pub id: i32,
     /// What a client last asked of this run.
@@ -120,6 +164,9 @@ impl Record {
             updated: false,
             run: None,
             ports: Arc::default(),
+            arriving: None,
+            balloon: None,
+            remnants: Arc::default(),
             id: 0,
             intent: Intent::None,
             panic: None,
@@ -153,10 +200,16 @@ impl Record {
             autostart: self.autostart,
             updated: self.updated,
             max_memory_kib: self.current.memory.max_kib,
-            memory_kib: self.current.memory.current_kib,
+            memory_kib: self.memory_kib(),
             vcpus: self.current.vcpu.current,
             os_type: "uml".to_owned(),
         }
+    }
+
+    /// How much memory it has, or would begin with.
+    #[must_use]
+    pub fn memory_kib(&self) -> u64 {
+        self.balloon.unwrap_or(self.current.memory.current_kib)
     }
 
     /// The document: the live one, or with `inactive` that of the next start.
@@ -164,7 +217,13 @@ impl Record {
     pub fn xml(&self, inactive: bool) -> String {
         match (&self.next, &self.run) {
             (Some(next), _) if inactive => next.to_xml(None),
-            (_, Some(run)) if !inactive => self.current.to_xml(Some(&run.live)),
+            (_, Some(run)) if !inactive => {
+                let live = Live {
+                    memory_kib: self.balloon,
+                    ..run.live.clone()
+                };
+                self.current.to_xml(Some(&live))
+            }
             _ => self.current.to_xml(None),
         }
     }
@@ -179,6 +238,8 @@ impl Record {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         let run = self.run.as_ref()?;
+        let in_order = (0..).zip(&run.lines).take_while(|(index, line)| line.index == *index);
+        let in_order = in_order.count();
         Some(Status {
             guest: run.guest.0,
             id: self.id,
@@ -186,8 +247,22 @@ impl Record {
             reason: self.reason,
             intent: self.intent,
             socket: run.monitor.socket.clone(),
-            consoles: run.consoles.iter().map(|console| console.alias.clone()).collect(),
+            consoles: run.lines.iter().take(in_order).map(|line| line.alias.clone()).collect(),
+            lines: run
+                .lines
+                .iter()
+                .skip(in_order)
+                .map(|line| Served {
+                    index: line.index,
+                    alias: line.alias.clone(),
+                    pty: run.live.ptys.get(&line.alias).cloned().unwrap_or_default(),
+                })
+                .collect(),
             devices: self.devices(),
+            interfaces: self.current.interfaces.iter().map(|of| of.number).collect(),
+            ports: self.current.consoles.iter().map(|of| of.port).collect(),
+            balloon: self.balloon,
+            remnants: self.remnants.to_vec(),
             xml: self.current.to_xml(None),
         })
     }

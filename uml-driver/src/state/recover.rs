@@ -39,7 +39,7 @@ impl Core {
         }
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
         // Before anything is started that could be given one of them.
-        for device in statuses.values().flat_map(|status| &status.devices) {
+        for device in statuses.values().flat_map(Status::taken) {
             self.names.take(device, Duration::ZERO);
         }
         let mut survivors = Vec::new();
@@ -57,7 +57,7 @@ impl Core {
                     tracing::warn!(uuid = %started.domain, guest = started.guest, %error, "a guest can not be taken over");
                     self.store.remove_status(started.domain);
                     self.dismiss(cx, &started);
-                    self.close_devices(cx, &status.devices);
+                    self.close_devices(cx, &status.taken().collect::<Vec<_>>());
                 }
             }
             statuses.remove(&started.domain);
@@ -104,7 +104,7 @@ impl Core {
 
     /// The place of the domain that a status document tells of, and what it runs with.
     fn place_of(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) -> Result<(Arc<Entry>, Arc<DomainDef>)> {
-        let def = Arc::new(DomainDef::from_xml(status.xml.as_bytes())?);
+        let def = Arc::new(status.definition()?);
         if def.uuid != uuid {
             return Err(fault(Code::INTERNAL, "its status document tells of another domain"));
         }
@@ -157,7 +157,7 @@ impl Core {
                     tracing::error!(dom = %survivor.entry.name, pid, "another process answers for the guest");
                     self.store.remove_status(survivor.entry.uuid);
                     self.dismiss(cx, &survivor.started);
-                    self.close_devices(cx, &survivor.status.devices);
+                    self.close_devices(cx, &survivor.status.taken().collect::<Vec<_>>());
                     continue;
                 }
                 // It ended meanwhile, or is frozen: the first is told by its exit, the second is no reason to end it.
@@ -196,10 +196,14 @@ impl Core {
     fn go_on_restarting(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) -> Result<()> {
         let (entry, def) = self.place_of(cx, uuid, status)?;
         self.id_is_taken(status.id);
+        let arriving: Vec<&str> = status.taken().skip(status.devices.len()).collect();
+        self.close_devices(cx, &arriving);
         {
             let mut domain = seize(cx, uuid)?;
             let mut record = inherited(&entry, &def, status);
             record.phase = Phase::Restarting;
+            record.balloon = None;
+            record.remnants = Arc::default();
             self.begin_boot(uuid);
             entry.publish(&mut domain, Some(record));
         }
@@ -212,7 +216,7 @@ impl Core {
     fn clear_start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) {
         tracing::warn!(%uuid, "a start was not finished");
         self.id_is_taken(status.id);
-        self.close_devices(cx, &status.devices);
+        self.close_devices(cx, &status.taken().collect::<Vec<_>>());
         self.store.remove_status(uuid);
     }
 
@@ -221,7 +225,7 @@ impl Core {
         tracing::warn!(%uuid, guest = status.guest, "a guest is gone without a trace");
         self.id_is_taken(status.id);
         self.store.remove_status(uuid);
-        self.close_devices(cx, &status.devices);
+        self.close_devices(cx, &status.taken().collect::<Vec<_>>());
         let Ok(entry) = self.table.entry(uuid) else { return };
         self.rest(cx, &entry, Phase::Off, Reason::SHUTOFF_FAILED);
         let stopped = DomainEventKind::Lifecycle(Lifecycle::Stopped, detail::STOPPED_FAILED);
@@ -263,6 +267,8 @@ fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
     record.reason = status.reason;
     record.id = status.id;
     record.ports = inherited_ports(entry, def, status);
+    record.balloon = status.balloon;
+    record.remnants = status.remnants.as_slice().into();
     record
 }
 
@@ -272,13 +278,15 @@ impl Survivor {
             alias: alias.clone(),
             ..ConsoleSpec::default()
         });
-        Run::new(
+        let mut run = Run::new(
             self.status.id,
             &self.started,
             self.status.socket.clone(),
             consoles.collect(),
             self.status.devices.clone(),
-        )
+        );
+        self.status.lines.iter().cloned().for_each(|line| run.note_line(line));
+        run
     }
 }
 

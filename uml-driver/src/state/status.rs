@@ -1,6 +1,9 @@
 //! The status document of a running guest: what a new host must know to take the guest over.
 
 use super::machine::Phase;
+use super::remnant::Remnant;
+use crate::def::DomainDef;
+use driver_api::error::Result as DriverResult;
 use driver_api::types::domain::Reason;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -34,8 +37,19 @@ impl Intent {
     }
 }
 
-/// One running guest on disk. The document is a few `name value` lines, a blank line, and the live definition.
+/// A console with its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// Its place at the supervisor.
+    pub index: u32,
+    /// Its alias.
+    pub alias: String,
+    /// The pty's path, or empty.
+    pub pty: String,
+}
+
+/// One running guest on disk. The document is a few `name value` lines, a blank line, and the live definition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Status {
     /// The process tree.
     pub guest: u64,
@@ -49,10 +63,20 @@ pub struct Status {
     pub intent: Intent,
     /// The kernel's socket, relative to the run folder.
     pub socket: PathBuf,
-    /// The aliases of its consoles, in order.
+    /// The aliases of its consoles, in the order of their places at the supervisor, as far as none is left out.
     pub consoles: Vec<String>,
+    /// The other consoles.
+    pub lines: Vec<Served>,
     /// The host's devices of its interfaces, in order.
     pub devices: Vec<String>,
+    /// The numbers of its interfaces (`vecN`), in order; empty in a document of a driver that did not note them.
+    pub interfaces: Vec<u32>,
+    /// The ports of the consoles of its definition (`conN`), in order; as above.
+    pub ports: Vec<u32>,
+    /// How much memory it has, in KiB, when that is less than it booted with.
+    pub balloon: Option<u64>,
+    /// What a change that is under way may leave.
+    pub remnants: Vec<Remnant>,
     /// The live definition.
     pub xml: String,
 }
@@ -86,8 +110,23 @@ impl Status {
             // Writing to a string does not fail.
             let _ = writeln!(text, "console {alias}");
         }
+        for Served { index, alias, pty } in &self.lines {
+            let _ = writeln!(text, "line {index} {alias} {pty}");
+        }
         for device in &self.devices {
             let _ = writeln!(text, "device {device}");
+        }
+        for number in &self.interfaces {
+            let _ = writeln!(text, "vec {number}");
+        }
+        for port in &self.ports {
+            let _ = writeln!(text, "con {port}");
+        }
+        if let Some(kib) = self.balloon {
+            let _ = writeln!(text, "balloon {kib}");
+        }
+        for remnant in &self.remnants {
+            let _ = writeln!(text, "remnant {remnant}");
         }
         text.push('\n');
         text.push_str(&self.xml);
@@ -111,6 +150,12 @@ impl Status {
             named.map(|(_, value)| (*value).to_owned()).collect()
         };
         let number = |name| field(name)?.parse::<u64>().ok();
+        let numbers = |name: &str| {
+            let named = fields.iter().filter(|(n, _)| *n == name);
+            named.filter_map(|(_, value)| value.parse().ok()).collect()
+        };
+        let lines = fields.iter().filter(|(name, _)| *name == "line");
+        let remnants = fields.iter().filter(|(name, _)| *name == "remnant");
         Ok(Self {
             guest: number("guest").ok_or(BadStatus("no guest is named"))?,
             id: number("id")
@@ -131,15 +176,52 @@ impl Status {
                 .map(PathBuf::from)
                 .ok_or(BadStatus("no socket is named"))?,
             consoles: all("console"),
+            lines: lines.filter_map(|(_, value)| served(value)).collect(),
             devices: all("device"),
+            interfaces: numbers("vec"),
+            ports: numbers("con"),
+            balloon: number("balloon"),
+            remnants: remnants.filter_map(|(_, value)| Remnant::read(value)).collect(),
             xml: xml.to_owned(),
         })
     }
+
+    /// The live definition, with the numbers that its devices have in the guest.
+    ///
+    /// # Errors
+    /// As `DomainDef::from_xml`.
+    pub fn definition(&self) -> DriverResult<DomainDef> {
+        let mut def = DomainDef::from_xml(self.xml.as_bytes())?;
+        for (interface, number) in def.interfaces.iter_mut().zip(&self.interfaces) {
+            interface.number = *number;
+        }
+        for (console, port) in def.consoles.iter_mut().zip(&self.ports) {
+            console.port = *port;
+        }
+        Ok(def)
+    }
+
+    /// All devices of the host that belong to the guest or were about to.
+    pub fn taken(&self) -> impl Iterator<Item = &str> {
+        let arriving = self.remnants.iter().filter_map(Remnant::port);
+        let arriving = arriving.filter(|device| !self.devices.iter().any(|known| known == device));
+        self.devices.iter().map(String::as_str).chain(arriving)
+    }
+}
+
+fn served(text: &str) -> Option<Served> {
+    let mut words = text.splitn(3, ' ');
+    Some(Served {
+        index: words.next()?.parse().ok()?,
+        alias: words.next()?.to_owned(),
+        pty: words.next()?.to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mconsole::order::Unit;
     use proptest::prelude::*;
 
     fn some_status() -> impl Strategy<Value = Status> {
@@ -147,27 +229,51 @@ mod tests {
         let intents = prop::sample::select(&Intent::ALL[..]);
         let consoles = prop::collection::vec("[a-z]{1,9}[0-9]", 0..4);
         let devices = prop::collection::vec("[a-z]{1,9}[0-9]", 0..4);
+        let line = (any::<u32>(), "[a-z]{1,9}[0-9]", "(/dev/pts/[0-9])?");
+        let line = line.prop_map(|(index, alias, pty)| Served { index, alias, pty });
+        let numbers = || prop::collection::vec(any::<u32>(), 0..4);
+        let remnant = prop_oneof![
+            (0_u8..16).prop_map(|number| Remnant::Unit(Unit::Disk(number))),
+            "/[a-z ]{1,9}".prop_map(|path| Remnant::File(path.into())),
+            "[a-z]{1,9}".prop_map(Remnant::Console),
+            "[a-z]{1,9}".prop_map(Remnant::Link),
+            "[a-z]{1,9}".prop_map(Remnant::Port),
+        ];
+        let changed = (
+            prop::collection::vec(line, 0..3),
+            numbers(),
+            numbers(),
+            any::<Option<u64>>(),
+            prop::collection::vec(remnant, 0..4),
+        );
         (
-            any::<u64>(),
-            1..i32::MAX,
-            phases,
-            any::<u32>(),
-            intents,
+            (any::<u64>(), 1..i32::MAX, phases, any::<u32>(), intents),
             consoles,
             devices,
+            changed,
             "(?s).{0,80}",
         )
-            .prop_map(|(guest, id, phase, reason, intent, consoles, devices, xml)| Status {
-                guest,
-                id,
-                phase,
-                reason: Reason(reason),
-                intent,
-                socket: "uml/my vm/mconsole".into(),
-                consoles,
-                devices,
-                xml,
-            })
+            .prop_map(
+                |((guest, id, phase, reason, intent), consoles, devices, changed, xml)| {
+                    let (lines, interfaces, ports, balloon, remnants) = changed;
+                    Status {
+                        guest,
+                        id,
+                        phase,
+                        reason: Reason(reason),
+                        intent,
+                        socket: "uml/my vm/mconsole".into(),
+                        consoles,
+                        lines,
+                        devices,
+                        interfaces,
+                        ports,
+                        balloon,
+                        remnants,
+                        xml,
+                    }
+                },
+            )
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use super::super::console::Console;
 use super::super::disk::{Backing, Disk};
 use super::super::interface::{FilterRef, Interface};
-use super::super::live::{Live, console_alias, interface_alias, serial_alias};
+use super::super::live::{Live, console_alias, disk_alias, interface_alias, serial_alias};
 use super::super::parse::path_attribute;
 use super::super::{DomainDef, order};
 use super::{dressed, text};
@@ -26,7 +26,7 @@ pub(super) fn all(def: &DomainDef, live: Option<&Live>) -> Element {
     };
     let devices = Element::new("devices")
         .with_children(def.emulator.as_deref().map(|emulator| text("emulator", emulator)))
-        .with_children(def.disks.iter().map(disk))
+        .with_children(def.disks.iter().map(|of| disk(of, live)))
         .with_children(
             def.interfaces
                 .iter()
@@ -38,7 +38,11 @@ pub(super) fn all(def: &DomainDef, live: Option<&Live>) -> Element {
     def.devices_rest.dress(devices, order::DEVICES)
 }
 
-fn disk(disk: &Disk) -> Element {
+fn disk(disk: &Disk, live: Option<&Live>) -> Element {
+    let own = disk.alias.as_deref();
+    let shown = live
+        .map(|_| disk_alias(&disk.target, own))
+        .or_else(|| disk.alias.clone());
     let source = Element::new("source").with_attr_opt(path_attribute(&disk.kind), disk.source.as_ref());
     let target = Element::new("target")
         .with_attr("dev", &disk.target)
@@ -52,7 +56,7 @@ fn disk(disk: &Disk) -> Element {
         .with_children(disk.readonly.then(|| Element::new("readonly")))
         .with_children(disk.shareable.then(|| Element::new("shareable")))
         .with_children(disk.serial.as_deref().map(|serial| text("serial", serial)))
-        .with_children(disk.alias.as_deref().map(alias));
+        .with_children(shown.as_deref().map(alias));
     disk.rest.dress(element, order::DISK)
 }
 
@@ -74,7 +78,7 @@ fn interface(index: usize, interface: &Interface, live: Option<&Live>) -> Elemen
         .or(interface.target.as_ref());
     let own = interface.alias.as_deref();
     let shown = live
-        .map(|_| interface_alias(index, own))
+        .map(|_| interface_alias(interface.number, own))
         .or_else(|| interface.alias.clone());
     let one = |name: &str, attribute: &str, value: Option<String>| {
         value.map(|value| Element::new(name).with_attr(attribute, value))

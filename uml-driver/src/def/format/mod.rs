@@ -10,6 +10,7 @@ use driver_api::kit::xml::Element;
 
 /// The whole document.
 pub(super) fn document(def: &DomainDef, live: Option<&Live>) -> Element {
+    let current = live.and_then(|live| live.memory_kib).unwrap_or(def.memory.current_kib);
     let root = Element::new("domain")
         .with_attr("type", "uml")
         .with_attr_opt("id", live.map(|live| live.id))
@@ -23,7 +24,7 @@ pub(super) fn document(def: &DomainDef, live: Option<&Live>) -> Element {
         )
         .with_children(def.metadata.clone())
         .with_child(memory(def))
-        .with_child(kib("currentMemory", def.memory.current_kib))
+        .with_child(kib("currentMemory", current))
         .with_child(vcpu(&def.vcpu))
         .with_child(os(&def.os))
         .with_child(text("on_poweroff", def.on_poweroff.as_str()))

@@ -13,10 +13,8 @@ pub(super) fn consoles(devices: &mut Element) -> Result<Vec<Console>> {
     (0..)
         .zip(elements)
         .map(|(port, element)| {
-            let (mut console, _) = line(element)?;
-            console.port = port;
-            console.target_type.get_or_insert_with(|| "uml".to_owned());
-            Ok(console)
+            let (console, _) = console(element)?;
+            Ok(Console { port, ..console })
         })
         .collect()
 }
@@ -36,7 +34,15 @@ pub(super) fn serials(devices: &mut Element) -> Result<Vec<Console>> {
         .collect()
 }
 
-fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
+/// One console and the port that the document gives it.
+pub(super) fn console(element: Element) -> Result<(Console, Option<u32>)> {
+    let (mut console, port) = line(element)?;
+    console.target_type.get_or_insert_with(|| "uml".to_owned());
+    Ok((console, port))
+}
+
+/// One serial line and the port that the document gives it.
+pub(super) fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
     let kind = element.take_attr("type").unwrap_or_else(|| "pty".to_owned());
     if !KINDS.contains(&kind.as_str()) {
         let message = format!(

@@ -11,7 +11,7 @@ pub(super) fn all(devices: &mut Element) -> Result<Vec<Disk>> {
     devices.take_children("disk").into_iter().map(disk).collect()
 }
 
-fn disk(mut element: Element) -> Result<Disk> {
+pub(super) fn disk(mut element: Element) -> Result<Disk> {
     let kind = element.take_attr("type").unwrap_or_else(|| "file".to_owned());
     let kinds = [
         "file",

@@ -8,10 +8,18 @@ use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::Element;
 
 pub(super) fn all(devices: &mut Element) -> Result<Vec<Interface>> {
-    devices.take_children("interface").into_iter().map(interface).collect()
+    (0..)
+        .zip(devices.take_children("interface"))
+        .map(|(number, element)| {
+            Ok(Interface {
+                number,
+                ..interface(element)?
+            })
+        })
+        .collect()
 }
 
-fn interface(mut element: Element) -> Result<Interface> {
+pub(super) fn interface(mut element: Element) -> Result<Interface> {
     let kind = element.take_attr("type").unwrap_or_else(|| "user".to_owned());
     known(&element, "type", &kind, KINDS.iter().copied())?;
     let source = one(&mut element, "source");
@@ -64,6 +72,7 @@ fn interface(mut element: Element) -> Result<Interface> {
         filter: filter(&mut element)?,
         link_up,
         mtu,
+        number: 0,
         alias: own_alias(&mut element),
         rest: Rest::of(element, order::INTERFACE),
     })

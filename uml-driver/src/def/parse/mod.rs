@@ -6,10 +6,12 @@ mod interface;
 
 pub(super) use disk::path_attribute;
 
+use super::console::Console;
+use super::device::{Device, Given};
 use super::memory::{BadSize, Memory, kib};
 use super::os::{Action, Os, Vcpu};
 use super::rest::Rest;
-use super::{DomainDef, order};
+use super::{DomainDef, change, order};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::{self, Element, Limits};
 use driver_api::types::uuid::Uuid;
@@ -35,7 +37,7 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     }
     let mut devices = devices(&mut root);
     let mut disks = disk::all(&mut devices)?;
-    disks.sort_by(|a, b| (a.bus != "uml", &a.target).cmp(&(b.bus != "uml", &b.target)));
+    disks.sort_by(|a, b| change::rank(a).cmp(&change::rank(b)));
     // Fields are read in the order in which they are written here; `rest` takes what the others left.
     Ok(DomainDef {
         uuid: uuid(&mut root)?,
@@ -57,6 +59,38 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         devices_rest: Rest::of(devices, order::DEVICES),
         rest: Rest::of(root, order::DOMAIN),
     })
+}
+
+/// Reads one device element.
+pub(super) fn device(document: &[u8]) -> Result<Given> {
+    let element = xml::parse(document, Origin::XML, &Limits::default())?;
+    let alias = element.child("alias").and_then(|alias| alias.attr("name"));
+    let alias = alias.map(ToOwned::to_owned);
+    let (device, exact) = match element.name.as_str() {
+        "disk" => (Device::Disk(disk::disk(element)?), true),
+        "interface" => {
+            let exact = element.child("mac").is_some_and(|mac| mac.attr("address").is_some());
+            (Device::Interface(interface::interface(element)?), exact)
+        }
+        "console" => {
+            let (console, port) = console::console(element)?;
+            let port_given = port.is_some();
+            let port = port.unwrap_or_default();
+            (Device::Console(Console { port, ..console }), port_given)
+        }
+        "serial" => {
+            let (serial, port) = console::line(element)?;
+            let port_given = port.is_some();
+            let port = port.unwrap_or_default();
+            (Device::Serial(Console { port, ..serial }), port_given)
+        }
+        "domain" | "devices" => {
+            let message = format!("one device element is wanted, this is a <{}>", element.name);
+            return Err(wrong(&element, message));
+        }
+        _ => (Device::Other(element), true),
+    };
+    Ok(Given { device, alias, exact })
 }
 
 /// All `<devices>` as one.
@@ -210,11 +244,12 @@ fn action(root: &mut Element, name: &str, default: Action) -> Result<Action> {
         })
 }
 
-/// The user's own alias; any other is made up anew at each start.
+/// The user's own alias; any other is made up anew at each start. Like libvirt's, it has only letters, digits, `-` and `_`.
 fn own_alias(element: &mut Element) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     one(element, "alias")?
         .take_attr("name")
-        .filter(|alias| alias.starts_with("ua-"))
+        .filter(|alias| alias.starts_with("ua-") && alias.chars().all(plain))
 }
 
 fn number(text: &str) -> Option<u32> {

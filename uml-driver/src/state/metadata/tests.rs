@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::Lab;
 use driver_api::driver::{Metadata, VirtDriver};
-use driver_api::types::domain::flags;
+use driver_api::types::domain::flags::{self, AFFECT_CONFIG, AFFECT_LIVE};
 
 const UUID: &str = "11111111-1111-1111-1111-111111111111";
 

@@ -112,6 +112,7 @@ fn statuses_come_back_and_damaged_ones_are_set_aside() {
         consoles: vec!["console0".to_owned()],
         devices: vec!["vnet0".to_owned()],
         xml: "<domain/>".to_owned(),
+        ..Status::default()
     };
     store.save_status(uuid, &status).unwrap();
     let other = store.status(Uuid::random().unwrap());

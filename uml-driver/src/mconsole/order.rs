@@ -1,0 +1,282 @@
+//! `Order`: a command about one device of a running guest, made of parts that have been checked.
+
+use super::packet::MAX_DATA;
+use std::fmt;
+use std::str::FromStr;
+
+/// One of a guest's devices, as its kernel calls it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Unit {
+    /// `ubda` to `ubdp`, by number.
+    Disk(u8),
+    /// `vec0`...
+    Interface(u32),
+    /// `con0`...
+    Console(u32),
+    /// `ssl0`...
+    Serial(u32),
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(number) => write!(f, "ubd{}", char::from(b'a'.saturating_add(*number))),
+            Self::Interface(number) => write!(f, "vec{number}"),
+            Self::Console(number) => write!(f, "con{number}"),
+            Self::Serial(number) => write!(f, "ssl{number}"),
+        }
+    }
+}
+
+/// The text names no device of a UML kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAUnit;
+
+impl FromStr for Unit {
+    type Err = NotAUnit;
+
+    fn from_str(text: &str) -> Result<Self, NotAUnit> {
+        let (driver, unit) = text.split_at_checked(3).ok_or(NotAUnit)?;
+        let number = || unit.parse().map_err(|_| NotAUnit);
+        let found = match (driver, unit.as_bytes()) {
+            ("ubd", [letter @ b'a'..=b'p']) => Self::Disk(letter - b'a'),
+            ("vec", _) => Self::Interface(number()?),
+            ("con", _) => Self::Console(number()?),
+            ("ssl", _) => Self::Serial(number()?),
+            _ => return Err(NotAUnit),
+        };
+        // A sign or a leading zero would be a second spelling.
+        if found.to_string() == text {
+            Ok(found)
+        } else {
+            Err(NotAUnit)
+        }
+    }
+}
+
+/// The longest text that a kernel takes, in bytes.
+pub const MAX_ORDER: usize = MAX_DATA - 1;
+
+/// Why an order can not be given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unspeakable {
+    /// It has this many bytes.
+    Long(usize),
+    /// It has this character, which the kernel would take for something else.
+    Odd(char),
+}
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Long(bytes) => write!(
+                f,
+                "what the guest kernel would have to be told has {bytes} bytes, it takes {MAX_ORDER}"
+            ),
+            Self::Odd(c) => write!(f, "the guest kernel can not be told '{}'", c.escape_debug()),
+        }
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+/// A disk as the kernel is told of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DiskWords<'a> {
+    /// Letters after the unit: `r`, `s`, `c`, `d`, `t`.
+    pub flags: &'a str,
+    /// The file that is read and written.
+    pub file: &'a str,
+    /// The file below it.
+    pub backing: Option<&'a str>,
+    /// The serial number.
+    pub serial: Option<&'a str>,
+}
+
+/// A command with a device's name and settings in it.
+///
+/// Nothing of it is a user's own text: names, numbers and fixed words, and of paths and serial numbers only those that
+/// neither end a field nor the command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order(String);
+
+impl Order {
+    /// Asks how a device is configured; the answer is empty for a disk that is not there. A network device does not tell.
+    #[must_use]
+    pub fn query(unit: Unit) -> Self {
+        Self(format!("config {unit}"))
+    }
+
+    /// Takes a device out. Only for a device that the guest has: a kernel was seen to panic over one that it knew only by
+    /// its default.
+    #[must_use]
+    pub fn remove(unit: Unit) -> Self {
+        Self(format!("remove {unit}"))
+    }
+
+    /// Puts a disk in.
+    ///
+    /// # Errors
+    /// For texts with `,` or `:` or control characters, and for too many bytes.
+    pub fn disk(number: u8, words: &DiskWords<'_>) -> Result<Self, Unspeakable> {
+        for text in [Some(words.file), words.backing, words.serial].into_iter().flatten() {
+            if let Some(odd) = text.chars().find(|c| matches!(c, ',' | ':') || c.is_control()) {
+                return Err(Unspeakable::Odd(odd));
+            }
+        }
+        let mut text = format!("config {}{}={}", Unit::Disk(number), words.flags, words.file);
+        // An empty second field stands for "no backing file".
+        if words.backing.is_some() || words.serial.is_some() {
+            text.push(',');
+            text.push_str(words.backing.unwrap_or_default());
+        }
+        if let Some(serial) = words.serial {
+            text.push(',');
+            text.push_str(serial);
+        }
+        Self::checked(text)
+    }
+
+    /// Puts a network device in; `settings` are `transport=tap,...`.
+    ///
+    /// # Errors
+    /// For control characters and blanks, and for too many bytes.
+    pub fn interface(number: u32, settings: &str) -> Result<Self, Unspeakable> {
+        if let Some(odd) = settings.chars().find(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Unspeakable::Odd(odd));
+        }
+        // With `=` in the place of the colon the kernel takes all for the number.
+        Self::checked(format!("config {}:{settings}", Unit::Interface(number)))
+    }
+
+    /// Leads a console or serial line to one of the descriptors that the guest was born with.
+    #[must_use]
+    pub fn line(unit: Unit, descriptor: i32) -> Self {
+        Self(format!("config {unit}=fd:{descriptor}"))
+    }
+
+    /// Leads a console or serial line nowhere.
+    #[must_use]
+    pub fn null(unit: Unit) -> Self {
+        Self(format!("config {unit}=null"))
+    }
+
+    /// Takes so many KiB of memory from the guest.
+    #[must_use]
+    pub fn shrink(kib: u64) -> Self {
+        Self(format!("config mem=-{kib}K"))
+    }
+
+    /// Gives so many KiB of memory back to the guest; more than was taken is no error.
+    #[must_use]
+    pub fn grow(kib: u64) -> Self {
+        Self(format!("config mem=+{kib}K"))
+    }
+
+    fn checked(text: String) -> Result<Self, Unspeakable> {
+        match text.len() {
+            bytes if bytes > MAX_ORDER => Err(Unspeakable::Long(bytes)),
+            _ => Ok(Self(text)),
+        }
+    }
+
+    /// The text that is sent.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn disk(words: &DiskWords<'_>) -> Result<String, Unspeakable> {
+        Order::disk(2, words).map(|order| order.text().to_owned())
+    }
+
+    #[test]
+    fn disks_are_told_field_by_field() {
+        let file = "/a b";
+        let plain = DiskWords {
+            flags: "rd",
+            file,
+            ..DiskWords::default()
+        };
+        assert_eq!(disk(&plain).unwrap(), "config ubdcrd=/a b");
+        let serial = DiskWords {
+            serial: Some("S1"),
+            ..plain.clone()
+        };
+        assert_eq!(disk(&serial).unwrap(), "config ubdcrd=/a b,,S1");
+        let cow = DiskWords {
+            flags: "",
+            backing: Some("/base"),
+            ..plain.clone()
+        };
+        assert_eq!(disk(&cow).unwrap(), "config ubdc=/a b,/base");
+        let all = DiskWords {
+            serial: Some("S1"),
+            ..cow
+        };
+        assert_eq!(disk(&all).unwrap(), "config ubdc=/a b,/base,S1");
+        for (text, odd) in [("/a,b", ','), ("/a:b", ':'), ("/a\nb", '\n'), ("/a\0", '\0')] {
+            for words in [
+                DiskWords {
+                    file: text,
+                    ..DiskWords::default()
+                },
+                DiskWords {
+                    file,
+                    backing: Some(text),
+                    ..DiskWords::default()
+                },
+                DiskWords {
+                    file,
+                    serial: Some(text),
+                    ..DiskWords::default()
+                },
+            ] {
+                assert_eq!(disk(&words), Err(Unspeakable::Odd(odd)), "{words:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_has_at_most_511_bytes() {
+        let longest = MAX_ORDER - "config ubdc=".len();
+        let words = |bytes: usize| "x".repeat(bytes);
+        let of = |text: &str| {
+            disk(&DiskWords {
+                file: text,
+                ..DiskWords::default()
+            })
+        };
+        assert_eq!(of(&words(longest)).unwrap().len(), 511);
+        assert_eq!(of(&words(longest + 1)), Err(Unspeakable::Long(512)));
+        assert_eq!(
+            Order::interface(0, &words(600)),
+            Err(Unspeakable::Long(600 + "config vec0:".len()))
+        );
+        assert_eq!(Order::interface(0, "ifname=a b"), Err(Unspeakable::Odd(' ')));
+    }
+
+    proptest! {
+        #[test]
+        fn units_read_back_as_they_are_written(
+            unit in prop_oneof![
+                (0_u8..16).prop_map(Unit::Disk),
+                any::<u32>().prop_map(Unit::Interface),
+                any::<u32>().prop_map(Unit::Console),
+                any::<u32>().prop_map(Unit::Serial),
+            ],
+            text in "(ubd|vec|con|ssl|x)?[+0-9a-q]{0,4}",
+        ) {
+            prop_assert_eq!(unit.to_string().parse(), Ok(unit));
+            if let Ok(unit) = text.parse::<Unit>() {
+                prop_assert_eq!(unit.to_string(), text);
+            }
+        }
+    }
+}
