@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod event;
 pub mod lock;
 pub mod logging;
+pub mod node;
 pub mod paths;
 pub mod plugin;
 pub mod rpc;

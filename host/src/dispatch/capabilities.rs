@@ -1,5 +1,6 @@
 //! The capabilities document: what the host is, and the guests that a driver says it can run.
 
+use crate::node::{Machine, format};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::Element;
 use driver_api::types::node::NodeInfo;
@@ -9,13 +10,12 @@ use std::io;
 use std::path::Path;
 
 /// The document (`virConnectGetCapabilities`); `guests` is the driver's own part, already XML.
-pub(crate) fn document(host: Uuid, node: &NodeInfo, guests: &str) -> String {
-    let cell = Element::new("cell").with_attr("id", 0).with_child(
-        Element::new("memory")
-            .with_attr("unit", "KiB")
-            .with_text(node.memory_kib),
-    );
-    let topology = Element::new("topology").with_child(Element::new("cells").with_attr("num", 1).with_child(cell));
+///
+/// # Errors
+/// 38 when the kernel does not tell of the machine.
+pub(crate) fn document(host: Uuid, node: &NodeInfo, machine: &Machine, guests: &str) -> Result<String> {
+    let cells = machine.topology()?;
+    let cpus: Vec<u32> = cells.iter().flat_map(|cell| &cell.cpus).map(|cpu| cpu.id).collect();
     let cpu = Element::new("cpu")
         .with_child(Element::new("arch").with_text(std::env::consts::ARCH))
         .with_child(
@@ -27,11 +27,15 @@ pub(crate) fn document(host: Uuid, node: &NodeInfo, guests: &str) -> String {
         );
     let host = Element::new("host")
         .with_child(Element::new("uuid").with_text(host))
-        .with_child(cpu)
-        .with_child(Element::new("power_management"))
-        .with_child(topology);
+        .with_child(cpu.with_children(format::page_sizes(&machine.page_sizes())))
+        .with_child(format::power_management(&machine.sleep_targets()))
+        .with_child(format::topology(&cells))
+        .with_children(format::caches(&machine.caches(&cpus)));
     let host = indent(&host.to_string());
-    format!("<capabilities>\n\n{host}\n{}\n</capabilities>\n", indent(guests))
+    Ok(format!(
+        "<capabilities>\n\n{host}\n{}\n</capabilities>\n",
+        indent(guests)
+    ))
 }
 
 fn indent(text: &str) -> String {

@@ -1,11 +1,12 @@
 //! Opening a connection and what it says of the host.
 
 use super::{Dispatch, capabilities};
+use crate::node::format;
 use crate::plugin::Plugin;
 use crate::rpc::codec::connect::{
-    ConnectGetCapabilities, ConnectGetHostname, ConnectGetLibVersion, ConnectGetMaxVcpus, ConnectGetType,
-    ConnectGetUri, ConnectGetVersion, ConnectIsSecure, ConnectOpen, ConnectRegisterCloseCallback,
-    ConnectUnregisterCloseCallback,
+    ConnectGetCapabilities, ConnectGetHostname, ConnectGetLibVersion, ConnectGetMaxVcpus, ConnectGetSysinfo,
+    ConnectGetType, ConnectGetUri, ConnectGetVersion, ConnectIsSecure, ConnectOpen, ConnectRegisterCloseCallback,
+    ConnectSupportsFeature, ConnectUnregisterCloseCallback, feature,
 };
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
@@ -67,6 +68,12 @@ fn probe(host: &Dispatch) -> Result<(Option<Arc<Plugin>>, String)> {
     })
 }
 
+/// What the server does not answer by itself: for clients that can do more than the host, each number that it does not
+/// know is something that it can not.
+pub(super) fn supports_feature(_: &Dispatch, _: &Call<'_>, args: ConnectSupportsFeature) -> Result<i32> {
+    Ok((args.feature == feature::TYPED_PARAM_STRING).into())
+}
+
 pub(super) fn get_type(host: &Dispatch, call: &Call<'_>, _: ConnectGetType) -> Result<String> {
     Ok(host.plugin(call)?.title().to_owned())
 }
@@ -99,7 +106,15 @@ pub(super) fn get_capabilities(host: &Dispatch, call: &Call<'_>, _: ConnectGetCa
     let (node, guests) = host.read(call, "capabilities", |virt| {
         Ok((virt.node_info()?, virt.capabilities()?))
     })?;
-    Ok(capabilities::document(host.host_uuid, &node, &guests))
+    capabilities::document(host.host_uuid, &node, &host.machine, &guests)
+}
+
+pub(super) fn get_sysinfo(host: &Dispatch, _: &Call<'_>, args: ConnectGetSysinfo) -> Result<String> {
+    if args.flags != 0 {
+        let text = format!("what the firmware says does not know the flags {:#x}", args.flags);
+        return Err(Error::new(Code::INVALID_ARG, Origin::NONE, text));
+    }
+    Ok(format::sysinfo(&host.machine.smbios()?).to_string())
 }
 
 pub(super) fn get_hostname(_: &Dispatch, _: &Call<'_>, _: ConnectGetHostname) -> Result<String> {

@@ -29,6 +29,8 @@ use crate::event::{Events, Subscription};
 use crate::limited_event;
 use crate::lock::Locks;
 use crate::logging::Logging;
+use crate::node::Machine;
+use crate::node::suspend::{NOTICE, Suspender};
 use crate::paths::Paths;
 use crate::plugin::{Plugin, Plugins};
 use crate::rpc::codec::{self, Procedure};
@@ -63,6 +65,8 @@ pub struct Dispatch {
     sessions: Arc<Sessions>,
     host_uuid: Uuid,
     privileged: bool,
+    machine: Machine,
+    suspender: Suspender,
     _events: Subscription,
 }
 
@@ -83,11 +87,14 @@ impl Dispatch {
         let listeners = Arc::clone(&sessions);
         let events = events.subscribe(Arc::new(move |plugin, happening| listeners.publish(plugin, happening)));
         let host_uuid = capabilities::host_uuid(&paths.state)?;
+        let machine = Machine::new("/");
         Ok(Self {
             rooms,
             sessions,
             host_uuid,
             privileged: paths.privileged,
+            suspender: Suspender::new(machine.clone(), NOTICE),
+            machine,
             _events: events,
         })
     }
@@ -95,14 +102,20 @@ impl Dispatch {
     /// Whether a client is connected or a guest runs.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        let runs = |plugin: Arc<Plugin>| {
-            let domains = plugin.read("list", |driver| {
-                driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
-            });
-            domains.is_ok_and(|domains| domains.iter().any(|domain| domain.id.is_some()))
-        };
-        self.sessions.count() > 0 || self.plugins.virts().into_iter().any(runs)
+        self.sessions.count() > 0 || !running(&self.plugins).is_empty()
     }
+}
+
+/// The names of all guests that run, whoever runs them; a driver that does not answer has none.
+fn running(plugins: &Plugins) -> Vec<String> {
+    let active = |plugin: Arc<Plugin>| {
+        let domains = plugin.read("list", |driver| {
+            driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
+        });
+        let domains = domains.unwrap_or_default().into_iter();
+        domains.filter(|domain| domain.id.is_some()).map(|domain| domain.name)
+    };
+    plugins.virts().into_iter().flat_map(active).collect()
 }
 
 impl Service for Dispatch {
@@ -150,6 +163,7 @@ served! {
         ConnectOpen => open, ConnectGetType => get_type, ConnectGetVersion => get_version,
         ConnectGetLibVersion => get_lib_version, ConnectGetMaxVcpus => get_max_vcpus,
         ConnectGetCapabilities => get_capabilities, ConnectGetHostname => get_hostname, ConnectGetUri => get_uri,
+        ConnectGetSysinfo => get_sysinfo, ConnectSupportsFeature => supports_feature,
         ConnectIsSecure => is_secure, ConnectRegisterCloseCallback => register_close,
         ConnectUnregisterCloseCallback => unregister_close;
     control / control:
@@ -200,7 +214,12 @@ served! {
         DomainSetInterfaceParameters => set_interface, DomainGetBlockIoTune => get_block_io,
         DomainSetBlockIoTune => set_block_io;
     lockstep / own: HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter;
-    node / node: NodeGetInfo => info;
+    node / node:
+        NodeGetInfo => info, NodeGetCpuStats => cpu_stats, NodeGetCpuMap => cpu_map,
+        NodeGetMemoryStats => memory_stats, NodeGetFreeMemory => free_memory,
+        NodeGetCellsFreeMemory => cells_free_memory, NodeGetFreePages => free_pages, NodeAllocPages => alloc_pages,
+        NodeGetMemoryParameters => memory_parameters, NodeSetMemoryParameters => set_memory_parameters,
+        NodeSuspendForDuration => suspend;
     nwfilter / filter:
         NwfilterLookupByName => by_name, NwfilterLookupByUuid => by_uuid, NwfilterGetXmlDesc => xml,
         NwfilterDefineXml => define, NwfilterDefineXmlFlags => define_flags, NwfilterUndefine => undefine,
