@@ -4,6 +4,7 @@
 //! [`exit`] alone knows the exit codes.
 
 pub mod args;
+pub mod cell;
 pub mod complete;
 pub mod console;
 pub mod define;
@@ -14,6 +15,7 @@ pub mod host;
 pub mod inspect;
 pub mod lifecycle;
 pub mod look;
+pub mod machine;
 pub mod node;
 pub mod output;
 pub mod run;
@@ -83,9 +85,15 @@ pub enum Verb {
     /// Events.
     #[command(flatten)]
     Event(event::Verb),
-    /// The machine.
+    /// The connection and what it leads to.
     #[command(flatten)]
     Node(node::Verb),
+    /// The machine.
+    #[command(flatten)]
+    Machine(machine::Verb),
+    /// The machine's memory, cell by cell.
+    #[command(flatten)]
+    Cell(cell::Verb),
     /// Network filters.
     #[command(flatten)]
     Filter(filter::Verb),
@@ -176,6 +184,8 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Console(verb) => verb.perform(&session),
         Verb::Event(verb) => verb.perform(&session),
         Verb::Node(verb) => verb.perform(&session),
+        Verb::Machine(verb) => verb.perform(&session),
+        Verb::Cell(verb) => verb.perform(&session),
         Verb::Filter(verb) => verb.perform(&session),
         Verb::Inspect(verb) => verb.perform(&session),
         Verb::Trial(verb) => verb.perform(&session),

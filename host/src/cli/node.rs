@@ -1,10 +1,11 @@
-//! Verbs about the machine and the connection: capabilities, nodeinfo, version, hostname, uri.
+//! Verbs about the connection and the machine's short facts: capabilities, sysinfo, nodeinfo, version, hostname, uri.
 
 use super::Session;
 use super::exit::Failure;
 use super::words;
 use crate::rpc::codec::connect::{
-    ConnectGetCapabilities, ConnectGetHostname, ConnectGetLibVersion, ConnectGetType, ConnectGetUri, ConnectGetVersion,
+    ConnectGetCapabilities, ConnectGetHostname, ConnectGetLibVersion, ConnectGetSysinfo, ConnectGetType, ConnectGetUri,
+    ConnectGetVersion,
 };
 use crate::rpc::codec::node::NodeGetInfo;
 use clap::Subcommand;
@@ -15,6 +16,8 @@ use serde_json::json;
 pub enum Verb {
     /// Show what guests can be had, as XML
     Capabilities,
+    /// Show what the machine's firmware says of it, as XML
+    Sysinfo,
     /// Show processors and memory of the machine
     Nodeinfo,
     /// Show versions of the command, the host and what runs the guests
@@ -35,6 +38,7 @@ impl Verb {
         let out = session.out;
         match self {
             Self::Capabilities => out.document("xml", &connection.call(&ConnectGetCapabilities {})?),
+            Self::Sysinfo => out.document("xml", &connection.call(&ConnectGetSysinfo { flags: 0 })?),
             Self::Nodeinfo => {
                 let node = connection.call(&NodeGetInfo {})?;
                 if out.is_json() {

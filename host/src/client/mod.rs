@@ -1,7 +1,7 @@
 //! A client of the host's own socket: one blocking connection, typed calls, events and console streams.
 //!
 //! [`target`] decides where to connect, [`connection`] moves frames, [`event`] and [`stream`] are what comes besides
-//! replies, [`domain`] and [`filter`] are the calls in words.
+//! replies, [`domain`], [`filter`] and [`node`] are the calls in words.
 
 pub mod connection;
 pub mod domain;
@@ -10,6 +10,7 @@ pub mod event;
 pub mod filter;
 pub mod host;
 pub mod inspect;
+pub mod node;
 pub mod stream;
 pub mod target;
 
