@@ -27,6 +27,7 @@ mod learning;
 mod lifecycle;
 mod metadata;
 mod museum;
+mod node;
 mod roots;
 mod run;
 mod seeing;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         lifecycle::CASES,
         metadata::CASES,
         museum::CASES,
+        node::CASES,
         roots::CASES,
         run::CASES,
         seeing::CASES,
