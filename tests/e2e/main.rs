@@ -23,6 +23,7 @@ mod filtering;
 mod filters;
 mod hanging;
 mod interfaces;
+mod jobs;
 mod learning;
 mod lifecycle;
 mod metadata;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         filtering::CASES,
         hanging::CASES,
         interfaces::CASES,
+        jobs::CASES,
         learning::CASES,
         lifecycle::CASES,
         metadata::CASES,

@@ -215,7 +215,7 @@ impl Tune {
         let param = |(name, value): (&str, Option<u32>)| {
             let field = name.to_owned();
             value.map(|value| TypedParam {
-                field,
+                name: field,
                 value: Value::Uint(value),
             })
         };
@@ -240,10 +240,10 @@ impl Tune {
         if out.is_json() {
             let pairs = params
                 .iter()
-                .map(|param| (param.field.clone(), number(&param.value).into()));
+                .map(|param| (param.name.clone(), number(&param.value).into()));
             return out.json(&pairs.collect::<Map<_, _>>().into());
         }
-        let line = |param: &TypedParam| format!("\t{:<15} {}\n", param.field, number(&param.value));
+        let line = |param: &TypedParam| format!("\t{:<15} {}\n", param.name, number(&param.value));
         let lines: String = params.iter().map(line).collect();
         out.line(format_args!("Shared memory:\n{lines}"))
     }

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod filter;
 pub mod host;
 pub mod inspect;
+pub mod job;
 pub mod lifecycle;
 pub mod look;
 pub mod machine;
@@ -79,6 +80,9 @@ pub enum Verb {
     /// A guest's life.
     #[command(flatten)]
     Lifecycle(lifecycle::Verb),
+    /// What runs on a guest.
+    #[command(flatten)]
+    Job(job::Verb),
     /// Consoles.
     #[command(flatten)]
     Console(console::Verb),
@@ -181,6 +185,7 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Look(verb) => verb.perform(&session),
         Verb::Define(verb) => verb.perform(&session),
         Verb::Lifecycle(verb) => verb.perform(&session),
+        Verb::Job(verb) => verb.perform(&session),
         Verb::Console(verb) => verb.perform(&session),
         Verb::Event(verb) => verb.perform(&session),
         Verb::Node(verb) => verb.perform(&session),

@@ -1,6 +1,6 @@
 //! Looking at domains: look-ups, lists and single facts. Nothing here takes a lock or waits.
 
-use super::Dispatch;
+use super::{Dispatch, job};
 use crate::rpc::codec::domain::{
     ConnectListAllDomains, ConnectListDefinedDomains, ConnectListDomains, ConnectNumOfDefinedDomains,
     ConnectNumOfDomains, ControlInfo, DomainGetAutostart, DomainGetControlInfo, DomainGetInfo, DomainGetMaxMemory,
@@ -51,6 +51,7 @@ pub(super) const NARROWING: u32 = list::ACTIVE
 /// `virDomainControlState` and, of an error, `virDomainControlErrorReason`.
 mod control_state {
     pub(super) const OK: u32 = 0;
+    pub(super) const JOB: u32 = 1;
     pub(super) const OCCUPIED: u32 = 2;
     pub(super) const ERROR: u32 = 3;
     pub(super) const MONITOR: u32 = 2;
@@ -248,10 +249,12 @@ pub(super) fn control_info(host: &Dispatch, call: &Call<'_>, args: DomainGetCont
     let domain = find(host, call, &args.dom)?;
     running(&domain)?;
     let control = host.control(call, "control", |control| control.control(domain.uuid))?;
-    let (state, details, state_time) = match control.unwrap_or_default() {
-        Control::Ok => (control_state::OK, 0, 0),
-        Control::Occupied(since_ms) => (control_state::OCCUPIED, 0, since_ms),
-        Control::Silent(since_ms) => (control_state::ERROR, control_state::MONITOR, since_ms),
+    // A guest that is silent is told of though a job waits for it: that is why the job takes so long.
+    let (state, details, state_time) = match (control.unwrap_or_default(), job::running(host, call, domain.uuid)?) {
+        (Control::Silent(since_ms), _) => (control_state::ERROR, control_state::MONITOR, since_ms),
+        (_, Some(job)) => (control_state::JOB, 0, job.age_ms),
+        (Control::Occupied(since_ms), None) => (control_state::OCCUPIED, 0, since_ms),
+        (Control::Ok, None) => (control_state::OK, 0, 0),
     };
     Ok(ControlInfo {
         state,

@@ -14,6 +14,7 @@ mod empty;
 mod event;
 mod filter;
 mod inspect;
+mod job;
 mod life;
 mod limit;
 mod metadata;
@@ -205,6 +206,7 @@ served! {
         NwfilterGetStatus => status, NwfilterGetPort => port, NwfilterGetCounters => counters, NwfilterTest => test,
         NwfilterStartTrace => start_trace, NwfilterNextTrace => next_trace, NwfilterStopTrace => stop_trace,
         NwfilterReload => reload;
+    job / job: DomainGetJobInfo => info, DomainGetJobStats => stats, DomainAbortJob => abort;
     limit / limit:
         DomainGetSchedulerType => scheduler_type, DomainGetSchedulerParameters => get_scheduler,
         DomainGetSchedulerParametersFlags => get_scheduler_flags, DomainSetSchedulerParameters => set_scheduler,

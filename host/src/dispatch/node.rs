@@ -164,7 +164,7 @@ pub(super) fn memory_parameters(
     known_flags("a look at memory parameters", args.flags, TYPED_PARAM_STRING_OKAY)?;
     let found = host.machine.ksm()?;
     let param = |(parameter, value): &(ksm::Parameter, u64)| TypedParam {
-        field: parameter.name.to_owned(),
+        name: parameter.name.to_owned(),
         value: match parameter.settable {
             true => Value::Uint(u32::try_from(*value).unwrap_or(u32::MAX)),
             false => Value::Ulong(*value),
@@ -186,18 +186,15 @@ pub(super) fn set_memory_parameters(host: &Dispatch, _: &Call<'_>, args: NodeSet
     known_flags("a change of memory parameters", args.flags, 0)?;
     let mut changes: Vec<(&'static ksm::Parameter, u32)> = Vec::new();
     for param in &args.params.0 {
-        let parameter = ksm::wanted(&param.field)?;
+        let parameter = ksm::wanted(&param.name)?;
         let Value::Uint(value) = param.value else {
             return Err(invalid(format!(
                 "the memory parameter '{}' takes an unsigned number",
-                param.field
+                param.name
             )));
         };
         if changes.iter().any(|(known, _)| known.name == parameter.name) {
-            return Err(invalid(format!(
-                "the memory parameter '{}' is there twice",
-                param.field
-            )));
+            return Err(invalid(format!("the memory parameter '{}' is there twice", param.name)));
         }
         changes.push((parameter, value));
     }

@@ -165,6 +165,16 @@ pub enum LockError {
         /// The guest.
         uuid: Uuid,
     },
+    /// The job on the guest does not look whether it shall stop.
+    #[error(
+        "job '{what}' on domain '{uuid}' can not be stopped half way: it ends by itself, and 'destroy' ends the guest"
+    )]
+    JobDeaf {
+        /// The guest.
+        uuid: Uuid,
+        /// The running job.
+        what: String,
+    },
     /// No such job.
     #[error("this number names no job of this plug-in: it has ended, or never began")]
     UnknownJob,
@@ -245,6 +255,7 @@ impl LockError {
             | Self::DomainTwice { .. }
             | Self::JobRunning { .. }
             | Self::NoJob { .. }
+            | Self::JobDeaf { .. }
             | Self::Quarantined { .. } => false,
         }
     }

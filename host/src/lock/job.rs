@@ -21,6 +21,20 @@ struct Job {
     what: String,
     since: Duration,
     cancelled: bool,
+    // Whether it ever looked at the mark above: one that does not can not be stopped.
+    heeds: bool,
+}
+
+impl Job {
+    fn status(&self, now: Duration, name: impl Fn(u32) -> String) -> JobStatus {
+        JobStatus {
+            uuid: self.uuid.to_string(),
+            plugin: name(self.plugin),
+            what: self.what.clone(),
+            age_ms: ms(self.since, now),
+            cancelled: self.cancelled,
+        }
+    }
 }
 
 impl Jobs {
@@ -50,6 +64,7 @@ impl Jobs {
             what: what.into(),
             since: now,
             cancelled: false,
+            heeds: false,
         };
         self.by_guest.insert(key, job);
         self.by_number.insert(number, key);
@@ -62,11 +77,25 @@ impl Jobs {
         job.map(|j| j.cancelled = true).ok_or(LockError::NoJob { uuid })
     }
 
+    /// Asks the job on a guest to stop, if it is one that looks whether it shall.
+    pub(super) fn abort(&mut self, driver: u32, uuid: Uuid) -> Result<(), LockError> {
+        let job = self.by_guest.get_mut(&Key::domain(driver, uuid));
+        let job = job.ok_or(LockError::NoJob { uuid })?;
+        if !job.heeds {
+            let what = job.what.clone();
+            return Err(LockError::JobDeaf { uuid, what });
+        }
+        job.cancelled = true;
+        Ok(())
+    }
+
     /// Whether it was asked to. A job that is not there any more has nothing to go on for either.
-    #[must_use]
-    pub fn is_cancelled(&self, number: u64) -> bool {
-        let job = self.by_number.get(&number).and_then(|key| self.by_guest.get(key));
-        job.is_none_or(|j| j.cancelled)
+    pub(super) fn is_cancelled(&mut self, number: u64) -> bool {
+        let job = self.by_number.get(&number).and_then(|key| self.by_guest.get_mut(key));
+        job.is_none_or(|job| {
+            job.heeds = true;
+            job.cancelled
+        })
     }
 
     /// Ends a job of this plug-in.
@@ -86,16 +115,14 @@ impl Jobs {
         self.by_guest.get(&Key::domain(driver, uuid)).map(|j| j.what.as_str())
     }
 
+    /// The job on a guest.
+    pub(super) fn of(&self, driver: u32, uuid: Uuid, now: Duration, name: impl Fn(u32) -> String) -> Option<JobStatus> {
+        let job = self.by_guest.get(&Key::domain(driver, uuid));
+        job.map(|job| job.status(now, name))
+    }
+
     pub(super) fn status(&self, now: Duration, name: impl Fn(u32) -> String) -> Vec<JobStatus> {
-        self.by_guest
-            .values()
-            .map(|job| JobStatus {
-                uuid: job.uuid.to_string(),
-                plugin: name(job.plugin),
-                what: job.what.clone(),
-                age_ms: ms(job.since, now),
-                cancelled: job.cancelled,
-            })
-            .collect()
+        let jobs = self.by_guest.values();
+        jobs.map(|job| job.status(now, &name)).collect()
     }
 }

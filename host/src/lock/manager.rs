@@ -6,7 +6,7 @@ use super::held::Rules;
 use super::limits::Limits;
 use super::rank::{Key, Mode};
 use super::shim::{Real, Shim, ThreadEnd};
-use super::status::Status;
+use super::status::{JobStatus, Status};
 use super::strike::Plugins;
 use super::table::{Actor, Effects, Note, Step, Table};
 use driver_api::abi::lock::{Adopted, Call, EXCLUSIVE, Held, LockKey, TRY};
@@ -253,6 +253,20 @@ impl<S: Shim> Manager<S> {
     /// 55 when none runs.
     pub fn job_cancel(&self, plugin: u32, uuid: Uuid) -> Result<(), LockError> {
         self.step(|table| table.jobs.cancel(plugin, uuid))
+    }
+
+    /// Asks the job on a guest of this plug-in to stop, for a client: only one that can stop half way is asked.
+    ///
+    /// # Errors
+    /// 55 when none runs, or one that can not stop.
+    pub fn job_abort(&self, plugin: u32, uuid: Uuid) -> Result<(), LockError> {
+        self.step(|table| table.jobs.abort(plugin, uuid))
+    }
+
+    /// The job on a guest of this plug-in.
+    #[must_use]
+    pub fn job(&self, plugin: u32, uuid: Uuid) -> Option<JobStatus> {
+        self.step(|table| table.jobs.of(plugin, uuid, S::now(), |p| table.plugins.name(p)))
     }
 
     /// Whether a job was asked to stop.

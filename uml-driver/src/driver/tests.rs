@@ -219,6 +219,22 @@ fn start_that_is_under_way_refuses_a_second_one_and_is_cancelled_by_destroy() {
 }
 
 #[test]
+fn start_whose_job_is_cancelled_ends_with_nothing_left() {
+    let lab = Lab::new();
+    lab.define("vm", A).unwrap();
+    *lab.host.boots.lock() = Boots::Never;
+    std::thread::scope(|scope| {
+        let start = scope.spawn(|| lab.start(A));
+        lab.until(|r| r.phase == Phase::Starting);
+        lab.cx(|cx| cx.cancel_job(uuid(A))).unwrap();
+        let error: Error = start.join().unwrap().unwrap_err();
+        assert!(error.to_string().contains("aborted by a client"), "{error}");
+    });
+    assert!(lab.host.known().is_empty());
+    assert_eq!(code(lab.cx(|cx| cx.cancel_job(uuid(A)))), 55);
+}
+
+#[test]
 fn suspend_and_resume_switch_states_with_events_and_survive_repetition() {
     let lab = Lab::running("");
     let suspend = || lab.cx(|cx| lab.uml.suspend(cx, uuid(A)));

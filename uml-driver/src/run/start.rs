@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// How long the first answer may take: the machine may be busy with other boots.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How often a start looks whether its job was aborted, of which nothing wakes it.
+const LOOK: Duration = Duration::from_millis(200);
 /// How much of its console a failed start shows, in bytes.
 const TAIL: u32 = 2048;
 /// libvirt's `VIR_ERR_OPERATION_ABORTED`.
@@ -60,7 +62,7 @@ impl Core {
         } else {
             Reason::RUNNING_BOOTED
         };
-        let booted = self.boot(cx, entry, &prepared, &boot, wish.paused);
+        let booted = self.boot(cx, entry, &prepared, &boot, wish.paused, Some(&job));
         let started = booted.and_then(|run| self.welcome(cx, entry, run, &boot, reason, events));
         drop(job);
         started.map_err(|error| {
@@ -121,6 +123,7 @@ impl Core {
         prepared: &Prepared,
         boot: &Arc<Boot>,
         paused: bool,
+        job: Option<&Job>,
     ) -> Result<Run> {
         prepared.make_files()?;
         let taps = self.open_ports(cx, entry, &prepared.nics)?;
@@ -138,7 +141,7 @@ impl Core {
             tracing::warn!(dom = %entry.name, %missing, "the guest is not fully isolated");
         }
         let watched = self.host.watch(cx, guest);
-        let run = watched.and_then(|()| self.until_ready(entry, prepared, &started, boot, paused));
+        let run = watched.and_then(|()| self.until_ready(entry, prepared, &started, boot, paused, job));
         if run.is_err() {
             self.discard(cx, entry, guest, boot);
         }
@@ -152,9 +155,10 @@ impl Core {
         started: &Started,
         boot: &Boot,
         paused: bool,
+        job: Option<&Job>,
     ) -> Result<Run> {
         let guest = GuestId(started.guest);
-        self.until_notified(guest, prepared, boot)?;
+        self.until_notified(guest, prepared, boot, job)?;
         let record = entry.record()?;
         let socket = prepared.socket.clone();
         let run = Run::new(record.id, started, socket, prepared.consoles(), record.devices());
@@ -165,11 +169,14 @@ impl Core {
         Ok(run)
     }
 
-    fn until_notified(&self, guest: GuestId, prepared: &Prepared, boot: &Boot) -> Result<()> {
+    fn until_notified(&self, guest: GuestId, prepared: &Prepared, boot: &Boot, job: Option<&Job>) -> Result<()> {
         let patience = self.options.start_timeout;
         let deadline = Instant::now() + patience;
         loop {
-            match boot.wait(deadline) {
+            if job.is_some_and(Job::is_cancelled) {
+                return Err(aborted());
+            }
+            match boot.wait(deadline.min(Instant::now() + LOOK)) {
                 Wake::Event(GuestEvent::Notified(datagram)) => match notification(&datagram) {
                     Ok(Notification::Socket(path)) if path.ends_with(&*prepared.socket.to_string_lossy()) => {
                         return Ok(());
@@ -190,6 +197,7 @@ impl Core {
                     return Err(last_words(Code::INTERNAL, &what, &exit.console_tail));
                 }
                 Wake::Cancelled => return Err(cancelled()),
+                Wake::TimedOut if Instant::now() < deadline => {}
                 Wake::TimedOut => {
                     let what = format!(
                         "the guest did not answer within {} s, the driver's option 'start_timeout'",
@@ -311,6 +319,10 @@ fn ask(monitor: &Monitor, command: Command) -> Result<()> {
         Ok(_) => Ok(()),
         Err(failure) => Err(failure.into_error("the guest did not answer after it booted")),
     }
+}
+
+fn aborted() -> Error {
+    fault(ABORTED, "the start was aborted by a client")
 }
 
 fn cancelled() -> Error {

@@ -229,7 +229,7 @@ impl Core {
         let restarted = entry.record().and_then(|record| {
             let boot = self.boot_of(entry.uuid);
             let prepared = prepare(&record.current, &self.prober, &*self.network)?;
-            let run = self.boot(cx, entry, &prepared, &boot, false)?;
+            let run = self.boot(cx, entry, &prepared, &boot, false, None)?;
             self.welcome(cx, entry, run, &boot, reason, &[DomainEventKind::Reboot])
         });
         if let Err(error) = restarted {

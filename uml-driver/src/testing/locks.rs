@@ -219,12 +219,20 @@ extern "C" fn job_begin(object: HostObj, _: Call, handle: u64, what: RStr<'_>) -
     ROk(id)
 }
 
-extern "C" fn job_cancel(_: HostObj, _: Call, _: Uuid) -> RResult<(), Fault> {
-    ROk(())
+extern "C" fn job_cancel(object: HostObj, _: Call, uuid: Uuid) -> RResult<(), Fault> {
+    let mut state = locks(object).state.lock();
+    match state.jobs.values_mut().find(|(of, ..)| *of == uuid) {
+        Some((.., cancelled)) => {
+            *cancelled = true;
+            ROk(())
+        }
+        None => RErr(fault(55, "no job runs")),
+    }
 }
 
-extern "C" fn job_cancelled(_: HostObj, _: u64) -> u32 {
-    0
+extern "C" fn job_cancelled(object: HostObj, job: u64) -> u32 {
+    let state = locks(object).state.lock();
+    state.jobs.get(&job).is_none_or(|(.., cancelled)| *cancelled).into()
 }
 
 extern "C" fn job_end(object: HostObj, job: u64) -> RResult<(), Fault> {

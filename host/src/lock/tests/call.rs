@@ -74,6 +74,26 @@ fn at_most_one_job_runs_on_a_guest_and_it_outlives_the_guard() {
 }
 
 #[test]
+fn a_job_is_shown_and_stopped_only_if_it_looks_whether_it_shall() {
+    let locks = manager();
+    let who = begin(&locks, UML);
+    assert_eq!(locks.job(UML, uuid(1)), None);
+    assert_eq!(locks.job_abort(UML, uuid(1)), Err(LockError::NoJob { uuid: uuid(1) }));
+    let held = write(&locks, who, guest(1)).unwrap();
+    let job = locks.job_begin(who, held.handle, "suspend").unwrap();
+    let shown = locks.job(UML, uuid(1)).unwrap();
+    assert_eq!((shown.what.as_str(), shown.cancelled), ("suspend", false));
+    assert_eq!(locks.job(NWFILTER, uuid(1)), None);
+    let error = locks.job_abort(UML, uuid(1)).unwrap_err();
+    assert_eq!(error.code(), Code::OPERATION_INVALID);
+    assert!(error.to_string().contains("'suspend'"), "{error}");
+    assert!(!locks.job_cancelled(job));
+    locks.job_abort(UML, uuid(1)).unwrap();
+    assert!(locks.job_cancelled(job) && locks.job(UML, uuid(1)).unwrap().cancelled);
+    locks.job_end(UML, job).unwrap();
+}
+
+#[test]
 fn a_job_needs_a_guest() {
     let locks = manager();
     let who = begin(&locks, UML);

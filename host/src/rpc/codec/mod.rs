@@ -8,6 +8,7 @@ pub mod domain;
 pub mod empty;
 pub mod event;
 pub mod inspect;
+pub mod job;
 pub mod limit;
 pub mod lockstep;
 pub mod node;
@@ -111,6 +112,7 @@ pub fn numbers() -> impl Iterator<Item = u32> {
         empty::NUMBERS,
         event::NUMBERS,
         inspect::NUMBERS,
+        job::NUMBERS,
         limit::NUMBERS,
         lockstep::NUMBERS,
         node::NUMBERS,
@@ -134,6 +136,7 @@ pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
         || empty::decode_any(number, bytes)
         || event::decode_any(number, bytes)
         || inspect::decode_any(number, bytes)
+        || job::decode_any(number, bytes)
         || limit::decode_any(number, bytes)
         || lockstep::decode_any(number, bytes)
         || node::decode_any(number, bytes)
