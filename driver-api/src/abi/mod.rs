@@ -24,6 +24,7 @@ pub mod node;
 pub mod notice;
 pub mod nwfilter;
 pub mod param;
+pub mod plug;
 pub mod ports;
 pub(crate) mod record;
 pub mod root;

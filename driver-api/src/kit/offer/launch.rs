@@ -3,9 +3,10 @@
 use super::descriptors::lent;
 use super::{HostServices, enter, offer};
 use crate::abi::guest::StartedRecord;
-use crate::abi::launch::{LaunchRecord, PlugRecord, PluggedRecord, SpawnV2, UnplugRecord};
+use crate::abi::launch::{LaunchRecord, SpawnV2};
 use crate::abi::lock::{Call, HostObj};
 use crate::abi::param::ParamRecord;
+use crate::abi::plug::{PlugRecord, PluggedRecord, UnplugRecord};
 use crate::abi::record::{all, each_of};
 use crate::abi::value::Fault;
 use crate::error::Result;
