@@ -10,42 +10,18 @@ use driver_api::types::uuid::Uuid;
 use lockstep::event::Events;
 use lockstep::lock::{Limits, Locks};
 use lockstep::plugin::{Context, Inbox, Plugin, PluginStatus, Plugins, Rooms};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 mod support {
+    pub(crate) mod built;
     pub(crate) mod capture;
 }
+use support::built::library;
 use support::capture::Captured;
 
 /// What all tests here log; one subscriber, since each thread's own would race over which callsites are enabled.
 static LOG: LazyLock<Arc<Captured>> = LazyLock::new(Captured::install);
-
-/// The folder that this build's libraries are in, with the drivers built.
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let program = std::env::current_exe().unwrap();
-    let built = program.ancestors().nth(2).unwrap().to_path_buf();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--target-dir"])
-        .arg(built.parent().unwrap());
-    for package in ["hello-driver", "misbehave-driver", "misfit-driver"] {
-        cargo.args(["--package", package]);
-    }
-    assert!(
-        cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap()
-            .success()
-    );
-    built
-});
-
-fn library(name: &str) -> Vec<u8> {
-    std::fs::read(BUILT.join(format!("lib{name}_driver.so"))).unwrap()
-}
 
 /// A host with the hello driver and one more file.
 struct Host {

@@ -1,8 +1,16 @@
-//! `hello`: a driver whose domains are names in memory; shows every part that a driver needs and nothing else.
+//! `hello`: a driver whose domains are names in memory; shows every part that a driver needs, and in files of their own
+//! those that it may have.
 
+mod control;
+mod devices;
+mod resources;
+mod stats;
+
+use devices::Device;
 use driver_api::driver::{Config, Console, Driver, DriverInfo, VirtDriver};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::host::Host;
+use driver_api::kit::xml::Element;
 use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{
@@ -11,7 +19,10 @@ use driver_api::types::domain::{
 use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
 use driver_api::types::node::NodeInfo;
+use driver_api::types::notice::{DomainNotice, Notice};
 use driver_api::types::uuid::Uuid;
+use resources::Limit;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,9 +33,19 @@ pub struct Hello {
     // A leaf: held for a copy or a push, never while the host is called.
     domains: Mutex<Vec<DomainBrief>>,
     next_id: Mutex<i32>,
+    // A leaf too.
+    extras: Mutex<HashMap<Uuid, Extras>>,
 }
 
-driver_api::export_driver!(Hello: VirtDriver + Console);
+/// What a domain has beside its brief.
+#[derive(Clone, Debug, Default)]
+struct Extras {
+    devices: Vec<Device>,
+    limits: Vec<Limit>,
+    autostart_once: bool,
+}
+
+driver_api::export_driver!(Hello: VirtDriver + Console + Devices + Resources + Stats + Control);
 
 impl Driver for Hello {
     const INFO: DriverInfo = DriverInfo {
@@ -39,6 +60,7 @@ impl Driver for Hello {
             host,
             domains: Mutex::default(),
             next_id: Mutex::new(1),
+            extras: Mutex::default(),
         })
     }
 
@@ -86,6 +108,21 @@ impl Hello {
         });
     }
 
+    fn notify(&self, brief: &DomainBrief, notice: Notice) {
+        self.host.notify(DomainNotice {
+            uuid: brief.uuid,
+            name: brief.name.clone(),
+            id: brief.id,
+            notice,
+        });
+    }
+
+    /// Looks at or changes what a domain has beside its brief.
+    fn with<T>(&self, uuid: Uuid, work: impl FnOnce(&mut Extras) -> T) -> T {
+        let mut extras = self.extras.lock().unwrap_or_else(PoisonError::into_inner);
+        work(extras.entry(uuid).or_default())
+    }
+
     fn stop(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, reason: Reason, why: u32) -> Result<()> {
         let _domain = cx.lookup(uuid)?;
         let brief = self.get(uuid)?;
@@ -95,6 +132,7 @@ impl Hello {
         let brief = self.change(uuid, |brief| {
             (brief.id, brief.state, brief.reason) = (None, State::Shutoff, reason);
         })?;
+        self.with(uuid, |extras| extras.devices.clear());
         self.tell(&brief, Lifecycle::Stopped, why);
         Ok(())
     }
@@ -112,6 +150,10 @@ impl Hello {
 fn wrong_state(brief: &DomainBrief, what: &str) -> Error {
     let message = format!("domain '{}' {what}", brief.name);
     Error::new(Code::OPERATION_INVALID, Origin::DOMAIN, message)
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::INVALID_ARG, Origin::DOMAIN, message)
 }
 
 fn unsupported(what: &str) -> Error {
@@ -160,16 +202,19 @@ impl VirtDriver for Hello {
 
     fn dump_xml(&self, uuid: Uuid, _flags: u32) -> Result<String> {
         let brief = self.get(uuid)?;
-        Ok(format!(
-            "<domain type='hello'>\n  <name>{}</name>\n  <uuid>{}</uuid>\n</domain>\n",
-            brief.name, brief.uuid
-        ))
+        let devices = self.with(uuid, |extras| extras.devices.clone());
+        let devices = devices.into_iter().map(|device| device.element);
+        let domain = Element::new("domain")
+            .with_attr("type", "hello")
+            .with_child(Element::new("name").with_text(brief.name))
+            .with_child(Element::new("uuid").with_text(brief.uuid))
+            .with_child(Element::new("devices").with_children(devices));
+        Ok(domain.to_string())
     }
 
     fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
         if flags & !DEFINE_VALIDATE != 0 {
-            let message = format!("unknown flags {flags:#x} for a definition");
-            return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
+            return Err(invalid(format!("unknown flags {flags:#x} for a definition")));
         }
         let bad = |what: &str| Error::new(Code::XML_ERROR, Origin::DOMAIN, format!("the domain has no <{what}>"));
         let name = element(xml, "name").ok_or_else(|| bad("name"))?;
@@ -222,6 +267,7 @@ impl VirtDriver for Hello {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|domain| domain.uuid != uuid);
+        self.extras.lock().unwrap_or_else(PoisonError::into_inner).remove(&uuid);
         self.tell(&brief, Lifecycle::Undefined, detail::UNDEFINED_REMOVED);
         Ok(())
     }
