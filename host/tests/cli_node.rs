@@ -129,7 +129,7 @@ fn allocpages_changes_each_cell_when_told_to() {
 #[test]
 fn node_memory_tune_shows_or_sets() {
     let param = |field: &str, value| TypedParam {
-        field: field.to_owned(),
+        name: field.to_owned(),
         value,
     };
     let params = vec![

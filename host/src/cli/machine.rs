@@ -212,13 +212,7 @@ impl Tune {
             ("shm_sleep_millisecs", self.shm_sleep_millisecs),
             ("shm_merge_across_nodes", self.shm_merge_across_nodes),
         ];
-        let param = |(name, value): (&str, Option<u32>)| {
-            let field = name.to_owned();
-            value.map(|value| TypedParam {
-                name: field,
-                value: Value::Uint(value),
-            })
-        };
+        let param = |(name, value): (&str, Option<u32>)| value.map(|value| TypedParam::new(name, value));
         named.into_iter().filter_map(param).collect()
     }
 

@@ -4,7 +4,6 @@ use super::super::Dispatch;
 use super::super::domain::{find, running, unknown_flags};
 use super::super::limit::counted;
 use super::Figures;
-use super::cpuset::CpuSet;
 use crate::rpc::codec::stats::{CPU_FIGURES_MAX, DomainGetCpuStats};
 use crate::rpc::codec::typed_param::{Counted, TEXTS};
 use crate::rpc::xdr::List;
@@ -45,7 +44,7 @@ pub(in super::super) fn stats(
         (..TOTAL, ..) => refused(format!("there is no processor {}", args.start_cpu)),
         (0, 0, 0) => Ok(Counted {
             params: List(Vec::new()),
-            count: CpuSet::online()?.end().cast_signed(),
+            count: host.machine.cpu_map()?.present.cast_signed(),
         }),
         (_, 0, _) => refused("figures of no processor at all were asked for".to_owned()),
         (_, _, 0) => Ok(Counted {

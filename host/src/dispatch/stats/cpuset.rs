@@ -1,10 +1,7 @@
-//! `CpuSet`: processors of the machine, from the lists that the kernel and documents write, to the maps of the protocol.
+//! `CpuSet`: processors of the machine, from the lists that documents write to the maps of the protocol.
 
-use driver_api::error::{Code, Error, Origin, Result};
-use std::fs;
+use crate::node::list;
 
-/// Where the kernel tells which processors there are.
-const ONLINE: &str = "/sys/devices/system/cpu/online";
 /// The longest map in bytes.
 const BYTES_MAX: usize = 2048;
 
@@ -16,49 +13,37 @@ pub(super) struct CpuSet {
 }
 
 impl CpuSet {
-    /// The processors that are switched on.
-    ///
-    /// # Errors
-    /// 38 when the kernel does not tell.
-    pub(super) fn online() -> Result<Self> {
-        let failed = |cause: std::io::Error| {
-            let text = format!("which processors are online can not be read from '{ONLINE}'");
-            Error::new(Code::SYSTEM_ERROR, Origin::NONE, text).because(cause)
+    /// These processors, without those that no map has room for.
+    pub(super) fn of(cpus: &[u32]) -> Self {
+        let mut set = Self {
+            bits: vec![0; BYTES_MAX],
         };
-        let list = fs::read_to_string(ONLINE).map_err(failed)?;
-        Self::parse(list.trim()).ok_or_else(|| failed(std::io::Error::other(format!("'{}' is no list", list.trim()))))
+        for cpu in cpus {
+            // One that does not fit is left out.
+            let _fits = set.switch(*cpu, true);
+        }
+        set
     }
 
     /// The processors in a list such as `0-3,^2,8`, which takes out what stands behind a `^`.
-    pub(super) fn parse(list: &str) -> Option<Self> {
-        let mut bits = vec![0_u8; BYTES_MAX];
-        for part in list.split(',').map(str::trim) {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut set = Self::of(&[]);
+        for part in text.split(',').map(str::trim) {
             let (range, on) = match part.strip_prefix('^') {
                 Some(range) => (range, false),
                 None => (part, true),
             };
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
-            if first > last {
-                return None;
-            }
-            for cpu in first..=last.min(BYTES_MAX * 8) {
-                let byte = bits.get_mut(cpu / 8)?;
-                let bit = 1 << (cpu % 8);
-                *byte = if on { *byte | bit } else { *byte & !bit };
-            }
+            let cpus = list::parse(range).filter(|cpus| !cpus.is_empty())?;
+            cpus.into_iter().try_for_each(|cpu| set.switch(cpu, on))?;
         }
-        Some(Self { bits })
+        Some(set)
     }
 
-    /// One more than the last processor's number.
-    pub(super) fn end(&self) -> u32 {
-        let is_on = |cpu: &u32| usize::try_from(cpu / 8).is_ok_and(|byte| self.bits[byte] & 1 << (cpu % 8) != 0);
-        (0..)
-            .take(BYTES_MAX * 8)
-            .filter(is_on)
-            .last()
-            .map_or(0, |last| last + 1)
+    fn switch(&mut self, cpu: u32, on: bool) -> Option<()> {
+        let byte = self.bits.get_mut(usize::try_from(cpu / 8).ok()?)?;
+        let bit = 1 << (cpu % 8);
+        *byte = if on { *byte | bit } else { *byte & !bit };
+        Some(())
     }
 
     /// A map of `length` bytes.
@@ -75,17 +60,17 @@ mod tests {
 
     #[test]
     fn lists_are_the_maps_that_they_say() {
-        for (list, map, end) in [
-            ("0", vec![1, 0], 1),
-            ("0-3,^2, 8", vec![0b1011, 1], 9),
-            ("9", vec![0, 2], 10),
-            ("0-1,^0-1", vec![0, 0], 0),
-            ("3-16383", vec![0b1111_1000, 0xff], 16384),
+        for (list, map) in [
+            ("0", vec![1, 0]),
+            ("0-3,^2, 8", vec![0b1011, 1]),
+            ("9", vec![0, 2]),
+            ("0-1,^0-1", vec![0, 0]),
+            ("3-16383", vec![0b1111_1000, 0xff]),
         ] {
-            let set = CpuSet::parse(list).unwrap();
-            assert_eq!((set.map(2), set.end()), (map, end), "{list}");
+            assert_eq!(CpuSet::parse(list).unwrap().map(2), map, "{list}");
         }
         assert_eq!(CpuSet::parse("0").unwrap().map(3000).len(), 3000);
+        assert_eq!(CpuSet::of(&[1, 99_999]).map(1), [2]);
     }
 
     #[test]
@@ -93,10 +78,5 @@ mod tests {
         for list in ["", "x", "1-", "-1", "3-1", "0,,1", "16384", "0-99999999999", "^"] {
             assert_eq!(CpuSet::parse(list), None, "{list}");
         }
-    }
-
-    #[test]
-    fn this_machine_has_a_processor() {
-        assert!(CpuSet::online().unwrap().end() > 0);
     }
 }

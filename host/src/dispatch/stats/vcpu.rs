@@ -115,7 +115,8 @@ impl Pins {
     }
 
     fn of(host: &Dispatch, call: &Call<'_>, domain: &DomainBrief, which: u32) -> Result<Self> {
-        Self::read(&document(host, call, domain.uuid, which)?, CpuSet::online()?)
+        let online = CpuSet::of(&host.machine.cpu_map()?.online);
+        Self::read(&document(host, call, domain.uuid, which)?, online)
     }
 
     fn read(document: &Element, online: CpuSet) -> Result<Self> {
