@@ -1,6 +1,7 @@
 //! The supervisor's side of the control socket: requests, answers and notifications, one JSON text per line.
 
-use super::order::{Note, Running};
+use super::companion::{State, Wish};
+use super::order::{Failure, Note, Running};
 use super::peer;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::os::unix::net::UnixStream;
 /// Notifications kept for a host that is away or slow.
 const KEPT: usize = 64;
 /// The longest request line.
-const LINE: usize = 4096;
+const LINE: usize = 64 * 1024;
 
 /// What a host asks of a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub(super) enum Request {
     Confirm { seq: u64 },
     /// Send the viewers of every console away.
     DropViewers,
+    /// About a program beside the guest.
+    Companion(Wish),
 }
 
 /// What a supervisor says.
@@ -38,6 +41,10 @@ pub(super) enum Reply {
     Status(Running),
     Tail(String),
     Note(Note),
+    /// How far a program beside the guest is.
+    Companion(State),
+    /// It could not be started.
+    NoCompanion(Failure),
     /// A request of another version.
     Unknown(String),
 }
@@ -121,7 +128,7 @@ impl Client {
 
     /// The requests that came in whole.
     pub(super) fn read(&mut self) -> Vec<Result<Request, String>> {
-        let mut chunk = [0_u8; LINE];
+        let mut chunk = [0_u8; 4096];
         match (&self.stream).read(&mut chunk) {
             Ok(0) => self.gone = true,
             Ok(count) => self.input.extend_from_slice(&chunk[..count]),
@@ -235,7 +242,7 @@ mod tests {
         let requests = client.read();
         assert_eq!(requests[0], Ok(Request::Tail { bytes: 7 }));
         assert!(requests[1].is_err());
-        host.write_all(&[b'x'; 10_000]).unwrap();
+        host.write_all(&[b'x'; LINE + 10_000]).unwrap();
         while !client.gone {
             client.read();
         }

@@ -6,7 +6,7 @@ use super::extras::Extras;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
 use super::record::{self, Durable};
 use super::table::Shared;
-use super::{parcel, plug};
+use super::{companion, parcel, plug};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
 use driver_api::types::launch::{Launch, Link};
@@ -76,6 +76,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
     }
     links(&launch.links, descriptors).map_err(wrong)?;
     let extras = Extras::from(launch);
+    companion::check(&extras.companions).map_err(wrong)?;
     cgroup::check(&extras.limits).map_err(|refusal| wrong(refusal.to_string()))?;
     let options = &shared.options;
     let run_dir = shared.run.join(id.to_string());

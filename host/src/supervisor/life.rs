@@ -1,12 +1,13 @@
 //! A guest's life as its supervisor lives it: one thread, one poll, until the guest is gone and its end is on disk.
 
+use super::companion;
 use super::console::{Console, Part};
 use super::control::{Client, Notes, Reply, Request};
 use super::link;
 use super::order::{ENDED, Ended};
 use super::record::{self, Durable};
 use super::start::{self, Guest};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
@@ -31,6 +32,7 @@ enum Place {
     Client(usize),
     Console(usize, Part),
     Link(link::Part),
+    Companion(companion::Part),
 }
 
 /// A running guest with all that is attached to it.
@@ -78,8 +80,12 @@ impl Life {
                 Place::Client(number) => self.serve(number),
                 Place::Console(number, part) => self.guest.consoles[number].handle(part, flags),
                 Place::Link(part) => self.guest.links.handle(part, flags),
+                Place::Companion(part) => self.guest.companions.handle(part),
             }
         }
+        self.guest
+            .companions
+            .revive(&self.guest.groups, self.guest.running.guest.pid);
         self.clients.retain(|client| !client.gone);
         self.guest.consoles.iter_mut().for_each(Console::sweep);
         true
@@ -114,13 +120,20 @@ impl Life {
                 .into_iter()
                 .map(|(part, fd, flags)| (Place::Link(part), fd, flags)),
         );
+        let parts = guest.companions.interests();
+        places.extend(
+            parts
+                .into_iter()
+                .map(|(part, fd, flags)| (Place::Companion(part), fd, flags)),
+        );
         // Last, so that what came before the exit is served first.
         places.push((Place::Exit, guest.pidfd.as_fd(), PollFlags::IN));
         let mut fds: Vec<PollFd<'_>> = places
             .iter()
             .map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags))
             .collect();
-        if poll(&mut fds, None).is_err() {
+        let timeout = guest.companions.due().and_then(|due| Timespec::try_from(due).ok());
+        if poll(&mut fds, timeout.as_ref()).is_err() {
             return Vec::new();
         }
         let ready = fds.iter().map(PollFd::revents);
@@ -134,6 +147,7 @@ impl Life {
 
     fn kill(&mut self) {
         self.requested = true;
+        self.guest.companions.retire();
         // The signal stays pending otherwise, and this would be called again and again.
         let _ = rustix::io::read(&self.terminate, &mut [0_u8; 128]);
         if self.guest.groups.kill().is_err() {
@@ -189,6 +203,13 @@ impl Life {
                     self.guest.consoles.iter_mut().for_each(Console::drop_viewers);
                     Reply::Done
                 }
+                Ok(Request::Companion(wish)) => {
+                    let leader = self.guest.running.guest.pid;
+                    match self.guest.companions.grant(wish, &self.guest.groups, leader) {
+                        Ok(state) => Reply::Companion(state),
+                        Err(failure) => Reply::NoCompanion(failure),
+                    }
+                }
                 Err(why) => Reply::Unknown(why),
             };
             if let Some(client) = self.clients.get_mut(number) {
@@ -200,6 +221,7 @@ impl Life {
     fn finish(mut self) {
         // Read before the groups, and with it the kernel's count, are removed.
         let out_of_memory = self.guest.groups.out_of_memory();
+        self.guest.companions.end();
         let (code, signal) = start::end(&self.guest.pidfd, &self.guest.groups);
         // Every process that could speak is dead now, so what is in the sockets is all that will ever be.
         self.take_notes();

@@ -8,6 +8,7 @@
 mod attach;
 mod cgroup;
 pub mod child;
+mod companion;
 mod console;
 mod control;
 mod delivery;

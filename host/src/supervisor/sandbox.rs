@@ -46,6 +46,8 @@ pub(super) struct Plan {
     pub(super) descriptors: Vec<OwnedFd>,
     /// Whether it has taps to ask for from the start.
     pub(super) taps: bool,
+    /// Whether it is a program beside a guest and no guest: no kernel with oddities of its own.
+    pub(super) companion: bool,
     /// The empty folder to build the root on.
     pub(super) root: PathBuf,
     /// The run folder as the host sees it.
@@ -75,8 +77,10 @@ pub(super) fn build(plan: &mut Plan) -> Result<Vec<String>, Failure> {
     for device in DEVICES {
         show(&root, Path::new(device), Path::new(device), None, NOSUID)?;
     }
-    // A tap takes the place of the descriptor that was opened here: see `Taps`.
-    show(&root, Path::new("/dev/null"), Path::new("/dev/net/tun"), None, NOSUID)?;
+    if !plan.companion {
+        // A tap takes the place of the descriptor that was opened here: see `Taps`.
+        show(&root, Path::new("/dev/null"), Path::new("/dev/net/tun"), None, NOSUID)?;
+    }
     if plan.libraries {
         for library in LIBRARIES.map(Path::new) {
             if library.exists() {
@@ -217,9 +221,12 @@ pub(super) fn renounce(plan: &Plan) -> Result<(Vec<String>, Option<OwnedFd>), Fa
     // supervisor's missing word (see `start`).
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .step(|| "tie the guest's life to its supervisor".to_owned())?;
+    rustix::process::setsid().step(|| "begin a session".to_owned())?;
+    if plan.companion {
+        return Ok((notes, None));
+    }
     // With it on, UML adds a random gap of hundreds of megabytes to its memory file.
     sys::no_randomisation().step(|| "turn address randomisation off".to_owned())?;
-    rustix::process::setsid().step(|| "begin a session".to_owned())?;
     if let Err(e) = seccomp::make_abort_deadly() {
         notes.push(format!("a guest that aborts hangs instead ({e})"));
     }

@@ -1,6 +1,7 @@
 //! Starting a guest: namespaces, consoles and sockets around it, then the hand-over between supervisor and guest.
 
 use super::cgroup::{Groups, Refusal};
+use super::companion::{Companions, Home};
 use super::console::Console;
 use super::extras::LinkOrder;
 use super::identity::{self, Identity};
@@ -22,13 +23,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 /// Without these guest code could reach the host.
-const MUST: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+pub(super) const MUST: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
 /// These only narrow what it sees. No spec needs the host's network: taps come by descriptor.
-const WANTED: i32 = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
+pub(super) const WANTED: i32 = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
 
 /// What the guest's first process says before it becomes the program.
 #[derive(Debug, Serialize, Deserialize)]
-enum Word {
+pub(super) enum Word {
     /// Everything is in place; these things could not be isolated.
     Ready(Vec<String>),
     Failed(Failure),
@@ -41,6 +42,7 @@ pub(super) struct Guest {
     pub(super) groups: Groups,
     pub(super) consoles: Vec<Console>,
     pub(super) links: Links,
+    pub(super) companions: Companions,
     pub(super) notify: UnixDatagram,
     pub(super) running: Running,
 }
@@ -69,12 +71,19 @@ pub(super) fn start(
         let tap = matches!(link, LinkOrder::Tap { .. }) && !descriptors.is_empty();
         links.add(link, tap.then(|| descriptors.remove(0)))?;
     }
+    let home = Home::new(order, (identity.uid, identity.gid), identity.switch);
     let plan = plan(order, identity, ends, descriptors)?;
     let (groups, why) = Groups::create(&order.group_name(), privileged);
     notes.extend(why.map(|e| format!("no cgroup of its own ({e})")));
-    let mut fork = match fork(plan, groups, privileged, &mut notes) {
+    let mut companions = Companions::new(home);
+    let forked = match companions.start_all(&order.extras.companions, &groups) {
+        Ok(()) => fork(plan, groups, privileged, &mut notes),
+        Err(failure) => Err((failure, groups)),
+    };
+    let mut fork = match forked {
         Ok(fork) => fork,
         Err((failure, groups)) => {
+            companions.end();
             let _ = groups.remove();
             return Err(failure);
         }
@@ -87,11 +96,13 @@ pub(super) fn start(
                 groups: fork.groups,
                 consoles,
                 links,
+                companions,
                 notify,
                 running,
             })
         }
         Err(failure) => {
+            companions.end();
             end(&fork.pidfd, &fork.groups);
             let _ = std::fs::remove_file(RUNNING);
             Err(failure)
@@ -185,6 +196,7 @@ fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>, descriptors: 
             .links
             .iter()
             .any(|link| matches!(link, LinkOrder::Tap { .. })),
+        companion: false,
         root: order.run_dir.join(ROOT_DIR),
         run: order.run_dir.join(GUEST_DIR),
     })
@@ -271,26 +283,9 @@ fn hand_over(
     mut notes: Vec<String>,
     wanted: impl FnOnce() -> bool,
 ) -> Result<(Running, Option<OwnedFd>), Failure> {
-    if let Some((uid, gid)) = fork.map {
-        let pid = fork.pid;
-        // The kernel wants it so before an ordinary user may map groups.
-        std::fs::write(format!("/proc/{pid}/setgroups"), "deny").step(|| "fix the guest's groups".to_owned())?;
-        identity::write_maps(pid, &format!("{uid} {uid} 1\n"), &format!("{gid} {gid} 1\n"))
-            .step(|| "map the guest's user".to_owned())?;
-    }
     limit(order, fork)?;
-    say(&fork.words, b"mapped")?;
-    let (word, listener) = hear(&fork.words)?;
-    match word {
-        Some(Word::Ready(more)) => notes.extend(more),
-        Some(Word::Failed(mut failure)) => {
-            if fork.map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
-                failure.step.push_str(USER_NAMESPACE_REMEDY);
-            }
-            return Err(failure);
-        }
-        None => return Err(Failure::new("set up the guest's process: it died on the way")),
-    }
+    let (more, listener) = introduce(fork.pid, &fork.words, fork.map)?;
+    notes.extend(more);
     let name = |pid| {
         process::name(pid).ok_or_else(|| Failure::new(format!("read the start time of process {pid} from /proc")))
     };
@@ -308,10 +303,43 @@ fn hand_over(
     if !wanted() {
         return Err(Failure::new("start the guest: the host that ordered it is gone"));
     }
-    say(&fork.words, b"go")?;
-    match hear(&fork.words)?.0 {
+    set_off(&fork.words)?;
+    Ok((running, listener))
+}
+
+/// Tells a new process who it is and waits until it has built its world; returns what could not be isolated, and where
+/// its requests for taps wait.
+pub(super) fn introduce(
+    pid: u32,
+    words: &OwnedFd,
+    map: Option<(u32, u32)>,
+) -> Result<(Vec<String>, Option<OwnedFd>), Failure> {
+    if let Some((uid, gid)) = map {
+        // The kernel wants it so before an ordinary user may map groups.
+        std::fs::write(format!("/proc/{pid}/setgroups"), "deny").step(|| "fix the guest's groups".to_owned())?;
+        identity::write_maps(pid, &format!("{uid} {uid} 1\n"), &format!("{gid} {gid} 1\n"))
+            .step(|| "map the guest's user".to_owned())?;
+    }
+    say(words, b"mapped")?;
+    let (word, listener) = hear(words)?;
+    match word {
+        Some(Word::Ready(notes)) => Ok((notes, listener)),
+        Some(Word::Failed(mut failure)) => {
+            if map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
+                failure.step.push_str(USER_NAMESPACE_REMEDY);
+            }
+            Err(failure)
+        }
+        None => Err(Failure::new("set up the guest's process: it died on the way")),
+    }
+}
+
+/// Lets a process become its program.
+pub(super) fn set_off(words: &OwnedFd) -> Result<(), Failure> {
+    say(words, b"go")?;
+    match hear(words)?.0 {
         // The descriptor was closed by a successful execve.
-        None => Ok((running, listener)),
+        None => Ok(()),
         Some(Word::Failed(failure)) => Err(failure),
         Some(Word::Ready(_)) => Err(Failure::new("execute the program: the guest's process is out of step")),
     }
@@ -350,7 +378,7 @@ fn hear(socket: &OwnedFd) -> Result<(Option<Word>, Option<OwnedFd>), Failure> {
 }
 
 /// The guest's half of the hand-over: never returns.
-fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
+pub(super) fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
     // Where it is, a console may have to come.
     let Ok(words) = sandbox::aside(&plan, &words).inspect(|_| drop(words)) else {
         sys::exit_now(1)

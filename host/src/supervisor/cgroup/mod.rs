@@ -199,6 +199,17 @@ impl Groups {
         Ok(())
     }
 
+    /// Puts a process that has no children yet into every version 1 group in which `leader` is.
+    pub(super) fn follow(&self, pid: u32, leader: u32) -> io::Result<()> {
+        for group in &self.legacy {
+            let list = group.path.join("cgroup.procs");
+            if hierarchy::words(&list).contains(&leader.to_string()) {
+                std::fs::write(list, pid.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Moves all processes of a guest into the version 1 group of a controller, those that are just being forked too.
     /// `root` is its first process.
     pub(super) fn gather(&self, controller: Controller, root: u32) -> io::Result<()> {
