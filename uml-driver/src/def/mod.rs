@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod console;
+pub mod cpuset;
 pub mod device;
 pub mod disk;
 mod format;
@@ -16,6 +17,7 @@ mod order;
 pub mod os;
 mod parse;
 pub mod rest;
+pub mod tune;
 mod unsupported;
 mod validate;
 
@@ -31,6 +33,7 @@ use interface::Interface;
 use memory::Memory;
 use os::{Action, Os, Vcpu};
 use rest::Rest;
+use tune::Tune;
 
 /// A domain as the user asked for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +52,8 @@ pub struct DomainDef {
     pub memory: Memory,
     /// Processors.
     pub vcpu: Vcpu,
+    /// What it may use of the machine.
+    pub tune: Tune,
     /// How it boots.
     pub os: Os,
     /// What is done when the guest powers off.

@@ -148,3 +148,27 @@ pub(super) const INTERFACE: &[&str] = &[
 ];
 
 pub(super) const CHARACTER: &[&str] = &["source", "protocol", "log", "target", "alias", "address"];
+
+pub(super) const CPUTUNE: &[&str] = &[
+    "shares",
+    "period",
+    "quota",
+    "global_period",
+    "global_quota",
+    "emulator_period",
+    "emulator_quota",
+    "iothread_period",
+    "iothread_quota",
+    "vcpupin",
+    "emulatorpin",
+    "iothreadpin",
+    "vcpusched",
+    "emulatorsched",
+    "iothreadsched",
+    "cachetune",
+    "memorytune",
+];
+
+pub(super) const MEMTUNE: &[&str] = &["hard_limit", "soft_limit", "min_guarantee", "swap_hard_limit"];
+
+pub(super) const BLKIOTUNE: &[&str] = &["weight", "device"];

@@ -71,6 +71,6 @@ pub struct Vcpu {
     pub current: u32,
     /// The `placement` attribute.
     pub placement: String,
-    /// Everything else (`cpuset`).
+    /// Everything else.
     pub rest: Rest,
 }

@@ -108,6 +108,71 @@ fn each_rule_refuses_with_its_code() {
             "allows 2 processors",
         ),
         (
+            with("<vcpu cpuset='0,^0'>1</vcpu>"),
+            Code::XML_ERROR,
+            "cpuset '0,^0' of <vcpu>",
+        ),
+        (
+            with("<cputune><shares>1</shares></cputune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "<shares> 1 is out of bounds, 2 to 262144",
+        ),
+        (
+            with("<cputune><quota>-x</quota></cputune>"),
+            Code::XML_ERROR,
+            "<quota> '-x' is not a whole number",
+        ),
+        (
+            with("<cputune><global_period>5</global_period></cputune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "<global_period> 5 is out of bounds",
+        ),
+        (
+            with("<cputune><vcpupin cpuset='1'/></cputune>"),
+            Code::XML_ERROR,
+            "<vcpupin> wants a number 'vcpu'",
+        ),
+        (
+            with("<cputune><vcpupin vcpu='0' cpuset='1'/><vcpupin vcpu='0' cpuset='2'/></cputune>"),
+            Code::XML_ERROR,
+            "<vcpupin> for vcpu 0 is there twice",
+        ),
+        (
+            with("<cputune><emulatorpin/></cputune>"),
+            Code::XML_ERROR,
+            "<emulatorpin> has no attribute 'cpuset'",
+        ),
+        (
+            with("<memtune><hard_limit>9007199254740992</hard_limit></memtune>"),
+            Code::XML_ERROR,
+            "<hard_limit> '9007199254740992' is too large",
+        ),
+        (
+            with("<memtune><soft_limit unit='x'>5</soft_limit></memtune>"),
+            Code::INVALID_ARG,
+            "unit 'x' of <soft_limit>",
+        ),
+        (
+            with("<blkiotune><weight>5</weight></blkiotune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "<weight> 5 is out of bounds, 10 to 1000",
+        ),
+        (
+            with("<blkiotune><device><weight>500</weight></device></blkiotune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "has the <path> ''",
+        ),
+        (
+            with("<blkiotune><device><path>/a</path></device><device><path>/a</path></device></blkiotune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "two <device> with the path '/a'",
+        ),
+        (
+            with("<blkiotune><device><path>/a</path><read_bytes_sec>x</read_bytes_sec></device></blkiotune>"),
+            Code::CONFIG_UNSUPPORTED,
+            "<read_bytes_sec> 'x' of <blkiotune>",
+        ),
+        (
             with("<on_reboot>bogus</on_reboot>"),
             Code::CONFIG_UNSUPPORTED,
             "action 'bogus' of <on_reboot>",
@@ -281,7 +346,15 @@ fn what_cannot_be_done_is_accepted_and_named() {
     let cases = [
         ("<vcpu>2</vcpu>", "2 processors (a UML kernel has one)"),
         ("<vcpu current='1'>2</vcpu>", ""),
-        ("<memtune/>", "<memtune>"),
+        ("<memtune/><blkiotune/><cputune/><memoryBacking/>", "<memoryBacking>"),
+        (
+            "<memtune><hard_limit>98303</hard_limit></memtune>",
+            "<hard_limit> 98303 KiB, which is sure to be the guest's end: its memory and what UML needs take 98304 KiB",
+        ),
+        (
+            "<cputune><iothread_quota>5</iothread_quota><vcpusched vcpus='0' scheduler='fifo'/></cputune>",
+            "<vcpusched> in <cputune>",
+        ),
         ("<seclabel type='none'/>", ""),
         ("<seclabel type='dynamic' model='apparmor'/>", "<seclabel>"),
         ("<cpu mode='host-model'/><features><acpi/></features><foo/>", ""),

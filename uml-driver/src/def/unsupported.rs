@@ -12,10 +12,7 @@ use driver_api::kit::xml::Element;
 
 /// Elements of `<domain>` that promise limits, protection or another way to boot.
 const DOMAIN: &[&str] = &[
-    "blkiotune",
-    "memtune",
     "memoryBacking",
-    "cputune",
     "numatune",
     "bootloader",
     "idmap",
@@ -62,6 +59,18 @@ pub(super) fn list(def: &DomainDef) -> Vec<String> {
         if label || DOMAIN.contains(&element.name.as_str()) || element.name.ends_with(":commandline") {
             found.push(format!("<{}>", element.name));
         }
+    }
+    found.extend(def.tune.conflict(def.memory.current_kib));
+    let tune = &def.tune;
+    for (what, rest) in [
+        ("cputune", &tune.cpu.rest),
+        ("memtune", &tune.memory.rest),
+        ("blkiotune", &tune.block.rest),
+    ] {
+        // There are no I/O threads that could be limited.
+        let promises = |element: &&Element| !element.name.starts_with("iothread");
+        let promises = rest.elements.iter().filter(promises);
+        found.extend(promises.map(|element| format!("<{}> in <{what}>", element.name)));
     }
     for element in &def.os.rest.elements {
         if OS.contains(&element.name.as_str()) {

@@ -8,6 +8,7 @@ use crate::plan::{Cow, Nic, UMID, launch};
 use crate::probe::Prober;
 use driver_api::error::{Code, Result};
 use driver_api::types::guest::{ConsoleSpec, GuestSpec, VisibleFile};
+use driver_api::types::param::Param;
 use rustix::fs::{Access, access};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Prepared {
     /// The order.
     pub(crate) spec: GuestSpec,
+    /// What it may use of the machine.
+    pub(crate) limits: Vec<Param>,
     /// Where the kernel will listen, relative to the run folder.
     pub(crate) socket: PathBuf,
     /// Its interfaces, in the order of their descriptors.
@@ -63,6 +66,7 @@ pub(crate) fn prepare(def: &DomainDef, prober: &Prober, network: &dyn Network) -
     }
     Ok(Prepared {
         nics: plan.nics.clone(),
+        limits: def.tune.params(),
         spec: plan.into_spec(def, None),
         socket: Path::new(UMID).join("mconsole"),
         cows,

@@ -130,6 +130,7 @@ impl Core {
         let descriptors: Vec<BorrowedFd<'_>> = taps.iter().map(AsFd::as_fd).collect();
         let launch = Launch {
             spec: prepared.spec.clone(),
+            limits: prepared.limits.clone(),
             ..Launch::default()
         };
         let started = self.host.launch(cx, &launch, &descriptors)?;

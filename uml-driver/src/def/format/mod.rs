@@ -1,9 +1,10 @@
 //! Prints a [`DomainDef`] as libvirt prints it.
 
 mod device;
+mod tune;
 
 use super::live::Live;
-use super::os::{Os, Vcpu};
+use super::os::Os;
 use super::rest::Rest;
 use super::{DomainDef, order};
 use driver_api::kit::xml::Element;
@@ -25,7 +26,8 @@ pub(super) fn document(def: &DomainDef, live: Option<&Live>) -> Element {
         .with_children(def.metadata.clone())
         .with_child(memory(def))
         .with_child(kib("currentMemory", current))
-        .with_child(vcpu(&def.vcpu))
+        .with_children(tune::all(&def.tune))
+        .with_child(vcpu(def))
         .with_child(os(&def.os))
         .with_child(text("on_poweroff", def.on_poweroff.as_str()))
         .with_child(text("on_reboot", def.on_reboot.as_str()))
@@ -47,8 +49,11 @@ fn kib(name: &str, kib: u64) -> Element {
     Element::new(name).with_attr("unit", "KiB").with_text(kib)
 }
 
-fn vcpu(vcpu: &Vcpu) -> Element {
-    let mut element = Element::new("vcpu").with_attr("placement", &vcpu.placement);
+fn vcpu(def: &DomainDef) -> Element {
+    let vcpu = &def.vcpu;
+    let mut element = Element::new("vcpu")
+        .with_attr("placement", &vcpu.placement)
+        .with_attr_opt("cpuset", def.tune.cpuset.as_ref());
     element.attributes.extend(vcpu.rest.attributes.iter().cloned());
     element
         .with_attr_opt("current", (vcpu.current != vcpu.max).then_some(vcpu.current))

@@ -3,6 +3,7 @@
 mod console;
 mod disk;
 mod interface;
+mod tune;
 
 pub(super) use disk::path_attribute;
 
@@ -37,6 +38,9 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     }
     let mut devices = devices(&mut root);
     let mut disks = disk::all(&mut devices)?;
+    let mut processors = one(&mut root, "vcpu");
+    let cpuset = processors.as_mut().map_or(Ok(None), tune::cpuset)?;
+    let vcpu = vcpu(processors)?;
     disks.sort_by(|a, b| change::rank(a).cmp(&change::rank(b)));
     // Fields are read in the order in which they are written here; `rest` takes what the others left.
     Ok(DomainDef {
@@ -46,7 +50,8 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         description: one_text(&mut root, "description").filter(|text| !text.is_empty()),
         metadata: one(&mut root, "metadata").filter(|metadata| metadata.elements().next().is_some()),
         memory: memory(&mut root)?,
-        vcpu: vcpu(one(&mut root, "vcpu"))?,
+        tune: tune::all(&mut root, cpuset, vcpu.max)?,
+        vcpu,
         os: os(&mut root)?,
         on_poweroff: action(&mut root, "on_poweroff", Action::Destroy)?,
         on_reboot: action(&mut root, "on_reboot", Action::Restart)?,

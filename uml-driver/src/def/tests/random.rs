@@ -12,6 +12,9 @@ fn document() -> impl Strategy<Value = String> {
         "<foo a='1'>t<b/></foo><bar/>",
         "<cpu mode='host-model'/><clock offset='localtime'/>",
         "<seclabel type='none'/><pm/><memtune/>",
+        "<vcpu cpuset='1,0,^1' x='y'>2</vcpu><cputune x='y'><quota>-5</quota><period>0</period><vcpupin vcpu='1' cpuset='2,1'/><vcpupin vcpu='0' cpuset='3'/><cachetune/></cputune>",
+        "<memtune><swap_hard_limit unit='MB'>5</swap_hard_limit><hard_limit>9007199254740991</hard_limit><min_guarantee>1</min_guarantee></memtune><cputune><shares> 7</shares></cputune>",
+        "<blkiotune><device><path>/b</path><weight>10</weight></device><device><path>/c</path><weight>0</weight></device><device><path>/a</path><read_iops_sec>1</read_iops_sec></device></blkiotune>",
         "<metadata><x:a xmlns:x='u'> <x:b/>t</x:a></metadata>",
     ]);
     let device = prop::sample::select(vec![

@@ -55,12 +55,21 @@ fn every_verb_is_refused_for_an_idle_and_for_an_unknown_domain() {
 #[test]
 fn what_cannot_be_done_is_refused_at_start_all_of_it_by_name() {
     let lab = Lab::new();
-    let xml = lab.xml("vm", A, "<vcpu>2</vcpu><memtune/>");
+    let xml = lab.xml(
+        "vm",
+        A,
+        "<vcpu>2</vcpu><memtune><min_guarantee>1</min_guarantee></memtune>",
+    );
     let xml = xml.replace("<devices>", "<devices><console type='udp'/><hostdev/>");
     lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
     let error = lab.start(A).unwrap_err();
     assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
-    for words in ["2 processors", "<memtune>", "console 0 (type 'udp'", "<hostdev>"] {
+    for words in [
+        "2 processors",
+        "<min_guarantee> in <memtune>",
+        "console 0 (type 'udp'",
+        "<hostdev>",
+    ] {
         assert!(error.to_string().contains(words), "{error}");
     }
     assert_eq!(
