@@ -1,10 +1,10 @@
-//! The driver's only unsafe code: a helper thread with a working directory and file mode mask of its own, and the system
-//! call that makes a tap.
+//! The driver's only unsafe code: a helper thread with a working directory and file mode mask of its own, the system calls
+//! that make and adopt a tap, and the one that asks whether a file is locked.
 
 use rustix::fs::Mode;
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Runs `work` on a thread of its own whose working directory is `folder` and whose file mode mask is empty.
 ///
@@ -43,17 +43,23 @@ struct TapRequest {
 
 /// `TUNSETIFF`.
 const SET_INTERFACE: Opcode = opcode::write::<i32>(b'T', 202);
-/// `IFF_TAP`, `IFF_NO_PI` and `IFF_TUN_EXCL`: whole frames, nothing before them, and no device that exists already.
-const TAP: u16 = 0x0002 | 0x1000 | 0x8000;
+/// `IFF_TAP` and `IFF_NO_PI`: whole frames, nothing before them.
+const TAP: u16 = 0x0002 | 0x1000;
+/// `IFF_TUN_EXCL`: no device that exists already.
+const NEW: u16 = 0x8000;
+/// `IFF_VNET_HDR`: before each frame what is still to be summed and cut.
+const HEADERS: u16 = 0x4000;
 
-/// Makes a tap of this name of an open `/dev/net/tun`; it goes when the last copy of the descriptor is closed.
+/// Makes a tap of this name of an open `/dev/net/tun`; it goes when the last copy of the descriptor is closed. With `new` it is
+/// no device that exists already, else it may be one that somebody made to stay. With `headers` frames come with a virtio
+/// header.
 ///
 /// # Errors
-/// What the kernel says: `EBUSY` when there is a device of this name.
-pub(crate) fn make_tap(tun: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+/// What the kernel says: `EBUSY` when there is a device of this name, or somebody has it.
+pub(crate) fn make_tap(tun: BorrowedFd<'_>, name: &str, new: bool, headers: bool) -> io::Result<()> {
     let mut request = TapRequest {
         name: [0; 16],
-        flags: TAP,
+        flags: TAP | if new { NEW } else { 0 } | if headers { HEADERS } else { 0 },
         unused: [0; 22],
     };
     // The last byte stays zero.
@@ -64,4 +70,58 @@ pub(crate) fn make_tap(tun: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     // SAFETY: the kernel reads and writes one `struct ifreq`, 40 bytes on every 64-bit machine, which this is.
     unsafe { ioctl(tun, Updater::<SET_INTERFACE, TapRequest>::new(&mut request)) }?;
     Ok(())
+}
+
+/// `F_WRLCK`, of the size that the kernel's structure has.
+const WRITE_LOCK: i16 = 1;
+
+/// Whether somebody has a lock on this part of a file, a length of 0 meaning up to its end, that forbids to write there: the
+/// process, as far as the kernel tells.
+///
+/// # Errors
+/// What the kernel says.
+pub(crate) fn locked_by(file: BorrowedFd<'_>, start: i64, length: i64) -> io::Result<Option<i32>> {
+    let mut lock = libc::flock {
+        l_type: WRITE_LOCK,
+        // From the beginning (`SEEK_SET`).
+        l_whence: 0,
+        l_start: start,
+        l_len: length,
+        l_pid: 0,
+    };
+    // SAFETY: the kernel reads and writes one `struct flock`, which is initialised and outlives the call.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((i32::from(lock.l_type) != libc::F_UNLCK).then_some(lock.l_pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_lock_of_another_open_file_is_seen() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (ours, theirs) = (file.reopen().unwrap(), file.reopen().unwrap());
+        assert_eq!(locked_by(ours.as_fd(), 0, 0).unwrap(), None);
+        theirs.lock().unwrap();
+        assert_eq!(locked_by(ours.as_fd(), 0, 0).unwrap(), None, "another kind of lock");
+        let lock = libc::flock {
+            l_type: WRITE_LOCK,
+            // From the beginning (`SEEK_SET`).
+            l_whence: 0,
+            l_start: 100,
+            l_len: 2,
+            l_pid: 0,
+        };
+        // SAFETY: the kernel reads one `struct flock`.
+        let done = unsafe { libc::fcntl(theirs.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+        assert_eq!(done, 0);
+        assert!(locked_by(ours.as_fd(), 0, 0).unwrap().is_some());
+        assert!(locked_by(ours.as_fd(), 101, 1).unwrap().is_some());
+        assert_eq!(locked_by(ours.as_fd(), 102, 1).unwrap(), None);
+    }
 }

@@ -4,10 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the report")]
 
+use driver_api::types::guest::VisibleFile;
+use driver_api::types::launch::Backend;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use uml_driver::def::DomainDef;
+use uml_driver::def::disk::Place;
 use uml_driver::plan;
 
 fn documents() -> Vec<PathBuf> {
@@ -41,28 +44,46 @@ fn compare(document: &Path, ending: &str, found: Option<&str>) {
 
 /// One line per argument, then what else the host is asked for.
 fn print(plan: &plan::LaunchPlan) -> String {
-    let mut out = plan.argv.join("\n");
+    let device = |(number, nic): (usize, &plan::Nic)| match (nic.has_device(), &nic.device) {
+        (false, _) => String::new(),
+        (true, Some(name)) => name.clone(),
+        (true, None) => format!("made{number}"),
+    };
+    let mut companions: Vec<_> = plan.stacks().collect();
+    let virtio = plan.images.iter().filter(|image| image.place == Place::Virtio);
+    companions.extend(virtio.map(|image| image.companion(&image.below)));
+    let found = plan::Found {
+        devices: plan.nics.iter().enumerate().map(device).collect(),
+        companions,
+        user: None,
+        spare_consoles: 4,
+    };
+    let launch = plan.order(&found, true).unwrap();
+    let mut out = launch.spec.argv.join("\n");
     out.push('\n');
-    for (name, value) in &plan.env {
+    for (name, value) in &launch.spec.env {
         writeln!(out, "env {name}={value}").unwrap();
     }
-    for (k, line) in plan.consoles.iter().enumerate() {
+    for (k, line) in launch.spec.consoles.iter().enumerate() {
         let pty = if line.pty { " pty" } else { "" };
         let log = line
             .log
             .as_ref()
             .map_or_else(String::new, |log| format!(" log {}", log.display()));
-        writeln!(out, "line {k} {}{pty}{log}", line.alias).unwrap();
+        let end = launch.backends.get(k).filter(|end| **end != Backend::None);
+        let end = end.map_or_else(String::new, |end| format!(" to {end:?}"));
+        writeln!(out, "line {k} {}{pty}{log}{end}", line.alias).unwrap();
     }
-    for file in &plan.files {
-        writeln!(
-            out,
-            "file {} {}",
-            if file.writable { "rw" } else { "ro" },
-            file.path.display()
-        )
-        .unwrap();
+    for log in &plan.cut {
+        writeln!(out, "cut {}", log.display()).unwrap();
     }
+    let print_files = |out: &mut String, files: &[VisibleFile]| {
+        for file in files {
+            let way = if file.writable { "rw" } else { "ro" };
+            writeln!(out, "file {way} {}", file.path.display()).unwrap();
+        }
+    };
+    print_files(&mut out, &launch.spec.files);
     for nic in &plan.nics {
         let device = nic.device.as_deref().unwrap_or("(made up)");
         let bridge = nic
@@ -75,12 +96,46 @@ fn print(plan: &plan::LaunchPlan) -> String {
             .filter
             .as_ref()
             .map_or_else(String::new, |filter| format!(" filter {filter:?}"));
-        writeln!(out, "nic {} {device}{bridge}{mtu}{link}{filter}", nic.mac).unwrap();
+        let shaping = &nic.shaping;
+        let limited = |way: &str, rate: &Option<_>| {
+            rate.as_ref()
+                .map_or_else(String::new, |rate| format!(" {way} {rate:?}"))
+        };
+        let (inbound, outbound) = (
+            limited("inbound", &shaping.inbound),
+            limited("outbound", &shaping.outbound),
+        );
+        let way = nic.way;
+        writeln!(
+            out,
+            "nic {} {way:?} {device}{bridge}{mtu}{link}{filter}{inbound}{outbound}",
+            nic.mac
+        )
+        .unwrap();
+    }
+    for link in &launch.links {
+        writeln!(out, "link {link:?}").unwrap();
+    }
+    for companion in &launch.companions {
+        writeln!(out, "companion {} until {}", companion.name, companion.ready).unwrap();
+        for word in &companion.argv {
+            writeln!(out, "  {word}").unwrap();
+        }
+        print_files(&mut out, &companion.files);
     }
     for cow in &plan.cows {
         writeln!(out, "cow {} over {}", cow.file.display(), cow.backing.display()).unwrap();
     }
-    writeln!(out, "memory {}", plan.memory_bytes).unwrap();
+    for (option, what) in &plan.options {
+        writeln!(out, "needs {option} for {what}").unwrap();
+    }
+    for limit in &launch.limits {
+        writeln!(out, "limit {} {:?}", limit.name, limit.value).unwrap();
+    }
+    if let Some(owner) = &plan.owner {
+        writeln!(out, "owner {} {}", owner.user, owner.group).unwrap();
+    }
+    writeln!(out, "memory {}", launch.spec.memory_bytes).unwrap();
     out
 }
 
@@ -105,6 +160,14 @@ fn each_document_gives_what_it_gave() {
             }
             Err(error) => (None, Err(error)),
         };
+        let notes = DomainDef::from_xml(&text)
+            .map(|def| def.notes().join("\n"))
+            .unwrap_or_default();
+        compare(
+            &document,
+            "notes",
+            Some(format!("{notes}\n")).filter(|_| !notes.is_empty()).as_deref(),
+        );
         compare(&document, "out.xml", printed.as_deref());
         compare(&document, "argv", planned.as_ref().ok().map(print).as_deref());
         compare(&document, "error", planned.as_ref().err().map(error).as_deref());
@@ -122,6 +185,11 @@ const DIFFERENT: &[(&str, &str)] = &[
     (
         "unsupported.xml",
         "libvirt adds a controller and an address to each disk that is not UML's",
+    ),
+    ("ways.xml", "libvirt's test driver makes up names of taps"),
+    (
+        "virtio-disks.xml",
+        "libvirt sorts disks by its numbers of buses, and adds a controller and an address",
     ),
     ("virt-install.xml", "libvirt's test driver refuses input devices"),
     (

@@ -1,5 +1,6 @@
 //! `Disk`: one `<disk>`, with its place among UML's block devices and the file it lives in.
 
+use super::parse::path_attribute;
 use super::rest::Rest;
 use std::fmt;
 
@@ -37,7 +38,76 @@ pub struct Disk {
     pub rest: Rest,
 }
 
+/// Which of UML's two kinds of block device a disk is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// `ubd` with this number: the guest's kernel reads the file itself.
+    Ubd(u8),
+    /// A virtio device: a program beside the guest reads the file.
+    Virtio,
+}
+
+/// One file of the chain below a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Layer<'a> {
+    /// The `type` attribute.
+    pub kind: &'a str,
+    /// The `<format type>`.
+    pub format: Option<&'a str>,
+    /// The path.
+    pub source: &'a str,
+}
+
 impl Disk {
+    /// What it is in the guest. Clients put disks on `ide` and other buses of machines unless they are told otherwise; there
+    /// the letter says which `ubd` it is.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match (&self.target, self.bus.as_str()) {
+            (Target::Ubd(number), _) => Some(Place::Ubd(*number)),
+            (Target::Other(_), "virtio") => Some(Place::Virtio),
+            (Target::Other(name), "ide" | "scsi" | "sata" | "usb" | "sd" | "xen") => {
+                let [_, _, letter] = name.as_bytes() else {
+                    return None;
+                };
+                let number = letter.checked_sub(b'a')?;
+                (number < UBD_COUNT).then_some(Place::Ubd(number))
+            }
+            _ => None,
+        }
+    }
+
+    /// The chain below it as the document tells, first the file right below; and whether it tells where the chain ends.
+    #[must_use]
+    pub fn chain(&self) -> (Vec<Layer<'_>>, bool) {
+        let Some(backing) = &self.backing else {
+            // An empty <backingStore/> says that there is nothing below.
+            return (Vec::new(), self.rest.element("backingStore").is_some());
+        };
+        let mut chain = vec![Layer {
+            kind: &backing.kind,
+            format: backing.format.as_deref(),
+            source: &backing.source,
+        }];
+        let mut below = backing.rest.element("backingStore");
+        while let Some(element) = below {
+            let kind = element.attr("type").unwrap_or("file");
+            let source = element
+                .child("source")
+                .and_then(|source| source.attr(path_attribute(kind)));
+            let Some(source) = source.filter(|path| !path.is_empty()) else {
+                return (chain, true);
+            };
+            chain.push(Layer {
+                kind,
+                format: element.child("format").and_then(|format| format.attr("type")),
+                source,
+            });
+            below = element.child("backingStore");
+        }
+        (chain, false)
+    }
+
     /// An attribute of `<driver>`.
     #[must_use]
     pub fn driver(&self, attribute: &str) -> Option<&str> {
@@ -47,7 +117,7 @@ impl Disk {
 
 /// Whether UML's `ubd` option can carry this path or serial number: commas and colons separate its fields, and a quote
 /// ends it.
-pub(super) fn fits_ubd(text: &str) -> bool {
+pub(crate) fn fits_ubd(text: &str) -> bool {
     !text.contains([',', ':', '"']) && !text.contains(char::is_control)
 }
 

@@ -1,6 +1,7 @@
 //! `Interface`: one `<interface>`, with its MAC address and the filter that guards it.
 
 use super::rest::Rest;
+use super::shaping::Shaping;
 use driver_api::kit::xml::Element;
 use std::fmt;
 use std::str::FromStr;
@@ -27,10 +28,26 @@ pub struct Interface {
     /// The number of the guest's device (`vecN`) and of its alias: its place in the document, and what it was given when it
     /// was plugged in.
     pub number: u32,
+    /// How much it may carry.
+    pub shaping: Shaping,
     /// The user's own alias (`ua-...`).
     pub alias: Option<String>,
-    /// Bandwidth and everything else.
+    /// Everything else.
     pub rest: Rest,
+}
+
+impl Interface {
+    /// An attribute of `<source>`.
+    #[must_use]
+    pub fn source(&self, attribute: &str) -> Option<&str> {
+        self.source.as_ref()?.attr(attribute)
+    }
+
+    /// Whether its device is somebody else's (`<target managed='no'>`), made before and there after.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.rest.element("target").and_then(|target| target.attr("managed")) == Some("no")
+    }
 }
 
 /// `<filterref>`: which filter, with which values for its variables.

@@ -11,7 +11,7 @@ pub struct Live {
     pub id: i32,
     /// Pty paths by console alias.
     pub ptys: BTreeMap<String, String>,
-    /// The host's device of each interface, in the order of the definition.
+    /// The host's device of each interface, in the order of the definition; empty for those that have none.
     pub devices: Vec<String>,
     /// How much memory the guest has, in KiB, when that is less than it booted with.
     pub memory_kib: Option<u64>,

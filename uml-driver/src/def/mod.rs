@@ -8,15 +8,19 @@ pub mod console;
 pub mod cpuset;
 pub mod device;
 pub mod disk;
+pub mod folder;
 mod format;
 pub mod interface;
+pub mod label;
 pub mod live;
 pub mod memory;
 mod metadata;
+mod notes;
 mod order;
 pub mod os;
 mod parse;
 pub mod rest;
+pub mod shaping;
 pub mod tune;
 mod unsupported;
 mod validate;
@@ -29,6 +33,7 @@ use disk::Disk;
 use driver_api::error::Result;
 use driver_api::kit::xml::Element;
 use driver_api::types::uuid::Uuid;
+use folder::Folder;
 use interface::Interface;
 use memory::Memory;
 use os::{Action, Os, Vcpu};
@@ -66,6 +71,8 @@ pub struct DomainDef {
     pub emulator: Option<String>,
     /// Disks, in the order of their targets.
     pub disks: Vec<Disk>,
+    /// Folders of the host, in the order of the document.
+    pub folders: Vec<Folder>,
     /// Network interfaces, in the order of the document.
     pub interfaces: Vec<Interface>,
     /// Serial lines (`ssl0`...), in the order of the document.
@@ -100,6 +107,12 @@ impl DomainDef {
     #[must_use]
     pub fn unsupported(&self) -> Vec<String> {
         unsupported::list(self)
+    }
+
+    /// What was asked for and has no effect, in sentences; none of it breaks a promise.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        notes::list(self)
     }
 
     /// The UML kernel: `<kernel>`, else `<emulator>`.

@@ -147,6 +147,18 @@ pub(super) const INTERFACE: &[&str] = &[
     "address",
 ];
 
+pub(super) const FILESYSTEM: &[&str] = &[
+    "driver",
+    "binary",
+    "source",
+    "target",
+    "readonly",
+    "space_hard_limit",
+    "space_soft_limit",
+    "alias",
+    "address",
+];
+
 pub(super) const CHARACTER: &[&str] = &["source", "protocol", "log", "target", "alias", "address"];
 
 pub(super) const CPUTUNE: &[&str] = &[

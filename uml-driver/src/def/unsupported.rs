@@ -3,10 +3,12 @@
 //! Only what would break a promise is named: a limit that would not hold, a device that would not be there. What has no
 //! meaning in UML (`<cpu>`, `<features>`, a graphics adapter that a client added unasked) is kept and ignored.
 
+mod disk;
+mod interface;
+
 use super::DomainDef;
-use super::console::Console;
-use super::disk::{Device, Disk};
-use super::interface::Interface;
+use super::folder::Folder;
+use super::label;
 use super::os::Action;
 use driver_api::kit::xml::Element;
 
@@ -23,23 +25,17 @@ const DOMAIN: &[&str] = &[
 /// Elements of `<os>` that promise another way to boot.
 const OS: &[&str] = &["init", "loader", "nvram", "dtb"];
 
-/// Elements of `<interface>` that promise limits, another network or a program that is run.
-const INTERFACE: &[&str] = &[
-    "vlan",
-    "virtualport",
-    "ip",
-    "route",
-    "script",
-    "backenddomain",
-    "bandwidth",
-    "port",
-    "guest",
-    "backend",
-    "teaming",
+/// Devices that clients add unasked and nobody misses, or that only connect others. A UML kernel tells its host of a panic and
+/// has a balloon without being asked.
+const HARMLESS_DEVICES: &[&str] = &[
+    "input",
+    "graphics",
+    "video",
+    "audio",
+    "memballoon",
+    "controller",
+    "panic",
 ];
-
-/// Devices that clients add unasked and nobody misses, or that only connect others.
-const HARMLESS_DEVICES: &[&str] = &["input", "graphics", "video", "audio", "memballoon", "controller"];
 
 pub(super) fn list(def: &DomainDef) -> Vec<String> {
     let mut found = Vec::new();
@@ -54,9 +50,10 @@ pub(super) fn list(def: &DomainDef) -> Vec<String> {
         ));
     }
     for element in &def.rest.elements {
-        // `none` promises nothing; any other label is a confinement that would not be there.
-        let label = element.name == "seclabel" && element.attr("type") != Some("none");
-        if label || DOMAIN.contains(&element.name.as_str()) || element.name.ends_with(":commandline") {
+        if element.name == "seclabel" {
+            found.extend(label::unsupported(element));
+        }
+        if DOMAIN.contains(&element.name.as_str()) || element.name.ends_with(":commandline") {
             found.push(format!("<{}>", element.name));
         }
     }
@@ -78,32 +75,60 @@ pub(super) fn list(def: &DomainDef) -> Vec<String> {
         }
     }
     actions(def, &mut found);
-    for disk in &def.disks {
-        if let Some(reason) = disk_reason(disk) {
-            found.push(format!("disk '{}' ({reason})", disk.target));
+    found.extend(disk::all(def));
+    for interface in &def.interfaces {
+        if let Some(reason) = interface::reason(interface) {
+            found.push(format!("interface '{}' ({reason})", interface.mac));
         }
     }
-    for interface in &def.interfaces {
-        if let Some(reason) = interface_reason(interface) {
-            found.push(format!("interface '{}' ({reason})", interface.mac));
+    for folder in &def.folders {
+        if let Some(reason) = folder_reason(folder) {
+            found.push(format!("filesystem '{}' ({reason})", folder.target));
         }
     }
     for (what, lines) in [("serial", &def.serials), ("console", &def.consoles)] {
         for line in lines {
-            if let Some(reason) = line_reason(line) {
+            if let Err(reason) = line.end() {
                 found.push(format!("{what} {} ({reason})", line.port));
             }
         }
     }
-    for device in &def.devices_rest.elements {
-        let name = device.name.as_str();
-        match name {
-            "filesystem" => found.push("<filesystem> (comes with shared folders)".to_owned()),
-            _ if HARMLESS_DEVICES.contains(&name) => {}
-            _ => found.push(format!("<{name}>")),
-        }
-    }
+    found.extend(def.devices_rest.elements.iter().filter_map(device_reason));
     found
+}
+
+fn device_reason(device: &Element) -> Option<String> {
+    let backend = || device.child("backend").and_then(|backend| backend.attr("model"));
+    let name = device.name.as_str();
+    match name {
+        // What comes with a screen of type spice.
+        "channel" | "redirdev" if device.attr("type") == Some("spicevmc") => None,
+        "channel" => Some("<channel> (a UML guest has no such ports: use <serial>)".to_owned()),
+        "rng" if device.child("rate").is_some() => Some("<rate> in <rng>".to_owned()),
+        "rng" => match backend() {
+            Some("random" | "builtin") => None,
+            other => Some(format!("<rng> with the backend '{}'", other.unwrap_or_default())),
+        },
+        "watchdog" => Some("<watchdog> (UML's wants a program of the host, which no guest may run)".to_owned()),
+        _ if HARMLESS_DEVICES.contains(&name) => None,
+        _ => Some(format!("<{name}>")),
+    }
+}
+
+fn folder_reason(folder: &Folder) -> Option<String> {
+    if folder.kind != "mount" {
+        return Some(format!("type '{}', there is 'mount'", folder.kind));
+    }
+    if folder.access == "squash" {
+        return Some("accessmode 'squash', there are 'passthrough', which is read-only, and 'mapped'".to_owned());
+    }
+    let driver = folder.rest.element("driver").and_then(|driver| driver.attr("type"));
+    if let Some(driver) = driver.filter(|driver| *driver != "path") {
+        return Some(format!("driver '{driver}', UML has its own way to folders of the host"));
+    }
+    let limit = ["space_hard_limit", "space_soft_limit", "binary", "idmap"];
+    let limit = limit.into_iter().find(|name| folder.rest.element(name).is_some());
+    limit.map(|name| format!("<{name}>"))
 }
 
 fn actions(def: &DomainDef, found: &mut Vec<String>) {
@@ -117,77 +142,5 @@ fn actions(def: &DomainDef, found: &mut Vec<String>) {
         if !remembers && !matches!(action, Action::Destroy | Action::Restart) {
             found.push(format!("<{name}> '{}'", action.as_str()));
         }
-    }
-}
-
-fn disk_reason(disk: &Disk) -> Option<String> {
-    if disk.bus != "uml" {
-        return Some(format!("bus '{}', UML has bus 'uml'", disk.bus));
-    }
-    if !matches!(disk.kind.as_str(), "file" | "block") {
-        return Some(format!("type '{}'", disk.kind));
-    }
-    if matches!(disk.device, Device::Floppy | Device::Lun) {
-        return Some(format!("device '{}'", disk.device.as_str()));
-    }
-    if disk.source.is_none() {
-        return Some("an empty drive".to_owned());
-    }
-    let cow = disk.backing.is_some();
-    match disk.driver("type") {
-        None | Some("raw") => {}
-        Some("cow") if cow => {}
-        Some("cow") => return Some("format 'cow' without a <backingStore>".to_owned()),
-        Some(format) => return Some(format!("format '{format}', UML reads 'raw'")),
-    }
-    if let Some(backing) = &disk.backing {
-        if !matches!(backing.kind.as_str(), "file" | "block") {
-            return Some(format!("a <backingStore> of type '{}'", backing.kind));
-        }
-        if let Some(format) = backing.format.as_deref().filter(|format| *format != "raw") {
-            return Some(format!("a <backingStore> of format '{format}', UML reads 'raw'"));
-        }
-        let deeper = backing.rest.element("backingStore");
-        if deeper.is_some_and(|store| store.elements().next().is_some()) {
-            return Some("more than one <backingStore>".to_owned());
-        }
-    }
-    ["auth", "encryption", "iotune", "mirror", "transient"]
-        .into_iter()
-        .find(|name| disk.rest.element(name).is_some())
-        .map(|name| format!("<{name}>"))
-}
-
-fn interface_reason(interface: &Interface) -> Option<String> {
-    let kind = interface.kind.as_str();
-    if !matches!(kind, "bridge" | "ethernet") {
-        return Some(match &interface.filter {
-            Some(filter) => format!(
-                "filter '{}' on type '{kind}', which no filter can reach: 'bridge' and 'ethernet' can be filtered",
-                filter.filter
-            ),
-            None => format!("type '{kind}', there are 'bridge' and 'ethernet'"),
-        });
-    }
-    let inside = interface.source.as_ref().and_then(|source| source.elements().next());
-    if let Some(inside) = inside.filter(|_| kind == "ethernet") {
-        return Some(format!("<{}> in <source>", inside.name));
-    }
-    let target = interface.rest.element("target");
-    if target.is_some_and(|target| target.attr("managed") == Some("no")) {
-        return Some("<target managed='no'>, a device that somebody else made".to_owned());
-    }
-    let isolated = |element: &Element| element.name != "port" || element.attr("isolated") == Some("yes");
-    let promise = |element: &&Element| INTERFACE.contains(&element.name.as_str()) && isolated(element);
-    let promise = interface.rest.elements.iter().find(promise);
-    promise.map(|element| format!("<{}>", element.name))
-}
-
-fn line_reason(line: &Console) -> Option<String> {
-    match line.kind.as_str() {
-        "file" if line.log.is_some() => Some("type 'file' with a <log> beside it, one file is enough".to_owned()),
-        "pty" | "null" | "file" | "stdio" => None,
-        "tcp" | "unix" | "udp" | "pipe" | "dev" => Some(format!("type '{}' comes with console relays", line.kind)),
-        kind => Some(format!("type '{kind}'")),
     }
 }

@@ -1,9 +1,11 @@
 //! `Kernel`: taps and bridges of the network namespace that the host runs in.
 
 use super::message::{Answer, GET_LINK, Link, NEW_LINK, Request, answers};
-use super::{Network, host_side, tap};
+use super::{Network, host_side, shape, tap};
 use crate::core::fault;
-use crate::plan::Nic;
+use crate::def::interface::Mac;
+use crate::def::shaping::Shaping;
+use crate::plan::{Nic, Way};
 use driver_api::error::{Code, Result};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -26,9 +28,10 @@ pub struct Kernel;
 
 impl Network for Kernel {
     fn check(&self, nic: &Nic) -> Result<()> {
-        match &nic.bridge {
-            Some(name) => bridge(name, nic).map(drop),
-            None => Ok(()),
+        match (&nic.bridge, &nic.device) {
+            (Some(name), _) => bridge(name, nic).map(drop),
+            (None, Some(name)) if nic.way == Way::ForeignTap => foreign(name, nic),
+            _ => Ok(()),
         }
     }
 
@@ -42,7 +45,7 @@ impl Network for Kernel {
             let message = format!("cannot {step} the tap '{name}' of interface '{}'{remedy}", nic.mac);
             fault(Code::SYSTEM_ERROR, message).because(cause)
         };
-        let Some(tap) = tap::make(name).map_err(|e| wrong("make", e))? else {
+        let Some(tap) = tap::make(name, nic.offload).map_err(|e| wrong("make", e))? else {
             return Ok(None);
         };
         let mtu = match (&nic.bridge, nic.mtu) {
@@ -62,7 +65,49 @@ impl Network for Kernel {
             })
         });
         prepared.map_err(|e| wrong("set up", e))?;
+        if nic.shaping.is_some() {
+            self.shape(name, nic.mac, &nic.shaping)?;
+        }
         Ok(Some(tap))
+    }
+
+    fn adopt(&self, name: &str, nic: &Nic) -> Result<OwnedFd> {
+        foreign(name, nic)?;
+        tap::adopt(name, nic.offload).map_err(|cause| {
+            let remedy = match cause.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::BUSY) => ": another program has it",
+                Some(Errno::INVAL) => ": it must be a tap with one queue ('ip tuntap add NAME mode tap')",
+                Some(Errno::PERM) => ": it belongs to another user",
+                _ => "",
+            };
+            let message = format!("cannot open the tap '{name}' of interface '{}'{remedy}", nic.mac);
+            fault(Code::SYSTEM_ERROR, message).because(cause)
+        })
+    }
+
+    fn shape(&self, name: &str, mac: Mac, shaping: &Shaping) -> Result<()> {
+        let index = link(name).map(|link| link.index).map_err(|cause| {
+            let message = format!("cannot find the device '{name}' of interface '{mac}', which is to be limited");
+            fault(Code::SYSTEM_ERROR, message).because(cause)
+        })?;
+        let inbound = shape::inbound(index, shaping.inbound)
+            .into_iter()
+            .map(|step| (true, step));
+        let outbound = shape::outbound(index, shaping.outbound)
+            .into_iter()
+            .map(|step| (false, step));
+        for (inbound, step) in inbound.chain(outbound) {
+            let Err(cause) = change(step.order) else { continue };
+            let errno = cause.raw_os_error();
+            if errno.is_some_and(|errno| step.harmless.contains(&errno)) {
+                continue;
+            }
+            let (code, remedy) = shape::refusal(inbound, errno);
+            let way = if inbound { "inbound" } else { "outbound" };
+            let message = format!("the host cannot limit <{way}> of interface '{mac}' at '{name}'{remedy}");
+            return Err(fault(code, message).because(cause));
+        }
+        Ok(())
     }
 
     fn connect(&self, name: &str, nic: &Nic) -> Result<()> {
@@ -83,9 +128,35 @@ impl Network for Kernel {
     }
 }
 
+/// Whether there is a tap of that name.
+fn foreign(name: &str, nic: &Nic) -> Result<()> {
+    let found = link(name).map_err(|cause| {
+        let remedy = if is_missing(&cause) {
+            ": make it first, or leave out managed='no'"
+        } else {
+            ""
+        };
+        let message = format!("cannot find the tap '{name}' of interface '{}'{remedy}", nic.mac);
+        fault(Code::SYSTEM_ERROR, message).because(cause)
+    })?;
+    if found.kind == "tun" {
+        return Ok(());
+    }
+    let message = format!("device '{name}' of interface '{}' is no tap", nic.mac);
+    Err(fault(Code::CONFIG_UNSUPPORTED, message))
+}
+
 /// The bridge of an interface.
 fn bridge(name: &str, nic: &Nic) -> Result<Link> {
     let found = link(name).map_err(|cause| {
+        if let Some(network) = nic.network.as_ref().filter(|_| is_missing(&cause)) {
+            let message = format!(
+                "interface '{}' is to be in network '{network}', and there is no bridge '{name}': virtual networks are not \
+                 managed here, make a bridge of that name or use type 'bridge'",
+                nic.mac
+            );
+            return fault(Code::CONFIG_UNSUPPORTED, message).because(cause);
+        }
         let remedy = if is_missing(&cause) { ": make it first" } else { "" };
         let message = format!("cannot find the bridge '{name}' of interface '{}'{remedy}", nic.mac);
         fault(Code::SYSTEM_ERROR, message).because(cause)

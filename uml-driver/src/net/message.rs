@@ -47,6 +47,30 @@ impl Request {
         Self(bytes)
     }
 
+    /// About what queues at the link with this index, with a `tcmsg` of these three words.
+    pub(super) fn traffic(what: u16, flags: u16, index: i32, handle: u32, parent: u32, info: u32) -> Self {
+        let mut request = Self::new(what, 0);
+        request.0.truncate(HEADER);
+        request.0[6..8].copy_from_slice(&(REQUEST_AND_ACK | flags).to_ne_bytes());
+        request.0.extend_from_slice(&[0; 4]);
+        request.0.extend_from_slice(&index.to_ne_bytes());
+        for word in [handle, parent, info] {
+            request.0.extend_from_slice(&word.to_ne_bytes());
+        }
+        request
+    }
+
+    /// An attribute that is a text.
+    pub(super) fn text(self, kind: u16, text: &str) -> Self {
+        self.with(kind, format!("{text}\0").as_bytes())
+    }
+
+    /// An attribute that holds those that `inside` adds.
+    pub(super) fn nested(self, kind: u16, inside: impl FnOnce(Self) -> Self) -> Self {
+        let value = inside(Self(Vec::new())).0;
+        self.with(kind, &value)
+    }
+
     pub(super) fn name(self, name: &str) -> Self {
         self.with(attribute::NAME, format!("{name}\0").as_bytes())
     }
@@ -71,7 +95,7 @@ impl Request {
         self
     }
 
-    fn with(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(super) fn with(mut self, kind: u16, value: &[u8]) -> Self {
         // Names and addresses have some bytes, and the length counts its own four.
         let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_ne_bytes());

@@ -6,6 +6,7 @@
 mod link;
 mod message;
 mod names;
+mod shape;
 mod tap;
 
 pub use link::Kernel;
@@ -13,6 +14,7 @@ pub(crate) use names::Names;
 pub(crate) use tap::name_fits;
 
 use crate::def::interface::Mac;
+use crate::def::shaping::Shaping;
 use crate::plan::Nic;
 use driver_api::error::Result;
 use std::fmt::Debug;
@@ -20,7 +22,7 @@ use std::os::fd::OwnedFd;
 
 /// The host's network as this driver uses it, as a trait that tests can script.
 pub trait Network: Debug + Send + Sync {
-    /// Checks that what an interface is to be attached to is there.
+    /// Checks that what an interface is to be attached to is there, or a tap that is to be used.
     ///
     /// # Errors
     /// 38 with the bridge's name when it is missing, 67 when it is another device.
@@ -31,6 +33,18 @@ pub trait Network: Debug + Send + Sync {
     /// # Errors
     /// 38 when the kernel refuses.
     fn make(&self, name: &str, nic: &Nic) -> Result<Option<OwnedFd>>;
+
+    /// Opens a tap that somebody else made, as it is.
+    ///
+    /// # Errors
+    /// 38 when it is not there, or somebody has it open, 67 when the device is no tap.
+    fn adopt(&self, name: &str, nic: &Nic) -> Result<OwnedFd>;
+
+    /// Limits what a device carries, in place of earlier limits.
+    ///
+    /// # Errors
+    /// 67 when the host's kernel can not, 38 when it refuses.
+    fn shape(&self, name: &str, mac: Mac, shaping: &Shaping) -> Result<()>;
 
     /// Attaches a tap to where its interface belongs and switches it on.
     ///

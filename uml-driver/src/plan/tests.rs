@@ -12,7 +12,16 @@ fn def(cmdline: &str, devices: &str) -> DomainDef {
 }
 
 fn argv(cmdline: &str, devices: &str) -> String {
-    launch(&def(cmdline, devices)).unwrap().argv.join(" ")
+    whole(&launch(&def(cmdline, devices)).unwrap()).join(" ")
+}
+
+/// The whole command line, for a host that serves links.
+fn whole(plan: &LaunchPlan) -> Vec<String> {
+    let found = Found {
+        devices: (0..plan.nics.len()).map(|k| format!("tap{k}")).collect(),
+        ..Found::default()
+    };
+    plan.order(&found, true).unwrap().spec.argv
 }
 
 fn disk(inside: &str) -> String {
@@ -26,7 +35,7 @@ fn disk(inside: &str) -> String {
 fn each_disk_setting_has_its_flag() {
     let cases = [
         ("<source file='/a'/>", "ubdcd=/a"),
-        ("<source file='/a'/><readonly/>", "ubdcrd=/a"),
+        ("<source file='/a'/><readonly/>", "ubdcrcd=/a"),
         ("<source file='/a'/><shareable/>", "ubdccd=/a"),
         ("<source file='/a'/><driver cache='writethrough'/>", "ubdcsd=/a"),
         ("<source file='/a'/><driver discard='ignore'/>", "ubdcdt=/a"),
@@ -134,7 +143,7 @@ fn words_of_the_user_come_last_and_keep_their_quotes() {
         "{whole}"
     );
     let plan = launch(&def("<cmdline>a=\"x y\" b</cmdline>", "")).unwrap();
-    assert_eq!(plan.argv[plan.argv.len() - 2..], ["a=\"x y\"", "b"]);
+    assert_eq!(plan.words, ["a=\"x y\"", "b"]);
 }
 
 #[test]
@@ -211,8 +220,33 @@ fn what_uml_cannot_be_told_is_refused_by_name() {
         ),
         (
             "",
-            "<interface><mac address='52:54:0:0:0:1'/></interface><hostdev/>",
-            "domain 'vm' asks for what cannot be done: interface '52:54:00:00:00:01' (type 'user', there are 'bridge' and 'ethernet'), <hostdev>",
+            "<sound model='ich6'/><hostdev/>",
+            "domain 'vm' asks for what cannot be done: <sound>, <hostdev>",
+        ),
+        (
+            "",
+            "<filesystem><source dir='/'/><target dir='t'/></filesystem>",
+            "filesystem 't' is all of the host",
+        ),
+        (
+            "<root>/dev/ubda</root>",
+            "<filesystem><source dir='/a'/><target dir='/'/></filesystem>",
+            "has <root> '/dev/ubda' in its <os> and a filesystem for '/'",
+        ),
+        (
+            "",
+            "<filesystem><source dir='/a b'/><target dir='/'/></filesystem>",
+            "filesystem '/' '/a b' has a blank",
+        ),
+        (
+            "",
+            "<disk><source file='/a,b'/><target dev='hda'/></disk>",
+            "disk 'hda': '/a,b' can not be told to UML",
+        ),
+        (
+            "",
+            "<disk><driver type='qcow2'/><source file='/a'/><target dev='vda'/><backingStore><format type='qcow2'/><source file='/b'/><backingStore><source file='/b'/></backingStore></backingStore></disk>",
+            "the <backingStore> of disk 'vda' comes back to '/b'",
         ),
     ];
     for (os, devices, expected) in cases {
@@ -248,6 +282,62 @@ fn ethernet(inside: &str) -> String {
 }
 
 #[test]
+fn a_host_without_links_hands_taps_over_as_descriptors() {
+    let devices = format!(
+        "{}<interface type='mcast'><mac address='52:54:0:0:0:2'/><source address='230.0.0.1' port='5'/></interface>{}",
+        ethernet(""),
+        ethernet("<mtu size='1400'/>").replace("0:1'", "0:3'")
+    );
+    let plan = launch(&def("", &devices)).unwrap();
+    let found = Found {
+        devices: ["tap0", "", "tap2"].map(ToOwned::to_owned).to_vec(),
+        spare_consoles: 4,
+        ..Found::default()
+    };
+    let vec = |links| {
+        let launch = plan.order(&found, links).unwrap();
+        let argv = launch.spec.argv.into_iter();
+        let vec: Vec<String> = argv.filter(|word| word.starts_with("vec")).collect();
+        let links: Vec<String> = launch.links.iter().map(|link| link.name().to_owned()).collect();
+        (vec.join(" "), links.join(" "), launch.spare_consoles)
+    };
+    assert_eq!(
+        vec(true),
+        (
+            "vec0:transport=tap,ifname=tap0,depth=64,gro=1,mac=52:54:00:00:00:01 \
+             vec1:transport=bess,dst=@RUN@/net1.link,mac=52:54:00:00:00:02 \
+             vec2:transport=tap,ifname=tap2,depth=64,gro=1,mac=52:54:00:00:00:03,mtu=1400"
+                .to_owned(),
+            "tap0 net1 tap2".to_owned(),
+            4
+        )
+    );
+    // The host itself refuses the link that it does not know.
+    assert_eq!(
+        vec(false),
+        (
+            "vec0:transport=fd,fd=64,vec=0,mac=52:54:00:00:00:01 \
+             vec1:transport=bess,dst=@RUN@/net1.link,mac=52:54:00:00:00:02 \
+             vec2:transport=fd,fd=65,vec=0,mac=52:54:00:00:00:03,mtu=1400"
+                .to_owned(),
+            "net1".to_owned(),
+            0
+        )
+    );
+}
+
+#[test]
+fn a_plain_guest_asks_nothing_new_of_its_host() {
+    let plan = launch(&def("", "<console/><serial type='file'><source path='/l'/></serial>")).unwrap();
+    let launch = plan.order(&Found::default(), false).unwrap();
+    let plain = driver_api::types::launch::Launch {
+        spec: launch.spec.clone(),
+        ..Default::default()
+    };
+    assert_eq!(launch, plain);
+}
+
+#[test]
 fn interfaces_that_could_not_be_as_promised_are_refused_by_name() {
     let two = |inside: &str| format!("{}{}", ethernet(inside), ethernet(inside).replace("0:1'", "0:2'"));
     let cases = [
@@ -262,11 +352,33 @@ fn interfaces_that_could_not_be_as_promised_are_refused_by_name() {
             "(<ip> in <source>)",
         ),
         (
-            ethernet("<target dev='lab0' managed='no'/>"),
-            "(<target managed='no'>, a device that somebody else made)",
+            ethernet("<target managed='no'/>"),
+            "interface '52:54:00:00:00:01' has <target managed='no'> without 'dev'",
         ),
         (
-            "<interface type='mcast'><filterref filter='f'/></interface>".to_owned(),
+            "<interface type='mcast'><mac address='52:54:0:0:0:1'/><source address='192.0.2.1' port='5'/></interface>".to_owned(),
+            "of type 'mcast' names '192.0.2.1', which is no multicast group",
+        ),
+        (
+            "<interface type='mcast'><mac address='52:54:0:0:0:1'/><source address='host' port='5'/></interface>".to_owned(),
+            "of type 'mcast' has the address 'host' and port '5': a numeric address",
+        ),
+        (
+            "<interface type='mcast'><mac address='52:54:0:0:0:1'/><source address='230.0.0.1' port='0'/></interface>".to_owned(),
+            "has the address '230.0.0.1' and port '0'",
+        ),
+        (
+            "<interface type='mcast'><mac address='52:54:0:0:0:1'/><source address='230.0.0.1' port='5'/><mtu size='9001'/></interface>"
+                .to_owned(),
+            "has an MTU of 9001, UML takes 576 to 9000 on type 'mcast'",
+        ),
+        (
+            "<interface type='user'><mac address='52:54:0:0:0:1'/><ip address='10.1.2.3' prefix='24'/></interface>".to_owned(),
+            "of type 'user': <ip> must be there once and name an IPv4 network",
+        ),
+        (ethernet("<target dev='a,b'/>"), "'a,b', the device of interface"),
+        (
+            "<interface type='mcast'><source address='230.0.0.1' port='5'/><filterref filter='f'/></interface>".to_owned(),
             "filter 'f' on type 'mcast', which no filter can reach",
         ),
         (

@@ -14,8 +14,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-const MAGIC: u32 = 0x4f4f_4f4d;
-const VERSION: u32 = 3;
+pub(super) const MAGIC: u32 = 0x4f4f_4f4d;
+pub(super) const VERSION: u32 = 3;
 const SECTOR: u32 = 512;
 const ALIGNMENT: u32 = 4096;
 const PATH_BYTES: usize = 4096;

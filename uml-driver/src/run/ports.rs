@@ -2,7 +2,7 @@
 
 use crate::core::{Core, fault, seize};
 use crate::def::interface::Mac;
-use crate::plan::Nic;
+use crate::plan::{Nic, Way};
 use crate::state::machine::Phase;
 use crate::state::record::{Port, Record};
 use crate::state::status::Status;
@@ -25,7 +25,8 @@ const STRANGERS: u32 = 10_000;
 #[derive(Debug)]
 struct Made {
     port: Port,
-    tap: OwnedFd,
+    /// Nothing for an interface without a device, whose port has no name.
+    tap: Option<OwnedFd>,
     /// The name was taken for it just now; else the guest had it before its restart.
     fresh: bool,
 }
@@ -45,16 +46,17 @@ impl Core {
             self.abandon(made);
             return Err(error);
         }
-        for (made, nic) in made.iter().zip(nics) {
+        for (made, nic) in made.iter().zip(nics).filter(|(_, nic)| nic.way == Way::Tap) {
             self.network.connect(&made.port.device, nic)?;
         }
-        Ok(made.into_iter().map(|made| made.tap).collect())
+        Ok(made.into_iter().filter_map(|made| made.tap).collect())
     }
 
     fn make_taps(&self, entry: &Entry, nics: &[Nic], former: &[Port]) -> Result<Vec<Made>> {
         let mut made = Vec::new();
         for (index, nic) in nics.iter().enumerate() {
             let before = former.get(index).map(|port| port.device.as_str());
+            let before = before.filter(|name| !name.is_empty());
             match self.make_tap(entry, nic, before) {
                 Ok(tap) => made.push(tap),
                 Err(error) => {
@@ -69,9 +71,19 @@ impl Core {
     fn make_tap(&self, entry: &Entry, nic: &Nic, before: Option<&str>) -> Result<Made> {
         let made = |name: &str, tap, fresh| Made {
             port: Port::new(name, nic, entry),
-            tap,
+            tap: Some(tap),
             fresh,
         };
+        if !nic.has_device() {
+            return Ok(Made {
+                port: Port::new("", nic, entry),
+                tap: None,
+                fresh: false,
+            });
+        }
+        if nic.way == Way::ForeignTap {
+            return self.adopt_tap(entry, nic, before);
+        }
         if let Some(name) = before
             && let Some(tap) = self.network.make(name, nic)?
         {
@@ -106,6 +118,25 @@ impl Core {
             }
         }
         Err(occupied(nic.mac, "vnetN", "every such name is taken"))
+    }
+
+    /// Opens a tap that somebody else made; its name is the guest's as long as it has it.
+    fn adopt_tap(&self, entry: &Entry, nic: &Nic, before: Option<&str>) -> Result<Made> {
+        let name = nic.device.as_deref().unwrap_or_default();
+        let fresh = before != Some(name);
+        if fresh && !self.names.take(name, LAST_USER) {
+            return Err(occupied(nic.mac, name, "another domain has it"));
+        }
+        let tap = self.network.adopt(name, nic).inspect_err(|_| {
+            if fresh {
+                self.names.free(name);
+            }
+        })?;
+        Ok(Made {
+            port: Port::new(name, nic, entry),
+            tap: Some(tap),
+            fresh,
+        })
     }
 
     /// Removes taps that come to nothing. Names that the guest had before stay its own.
@@ -167,7 +198,8 @@ impl Core {
 
     /// The same, for a guest of the last host of which only the names of its devices are known.
     pub(crate) fn close_devices(&self, cx: &mut Cx<'_, Unlocked>, devices: &[&str]) {
-        self.unfilter_gone(cx, devices.iter().copied());
+        let named = devices.iter().copied().filter(|name| !name.is_empty());
+        self.unfilter_gone(cx, named);
         devices.iter().for_each(|device| self.names.free(device));
     }
 

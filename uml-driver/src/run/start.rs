@@ -2,7 +2,7 @@
 
 use super::ending::{Ending, classify};
 use super::mailbox::{Boot, Wake};
-use super::prepare::{Prepared, prepare};
+use super::prepare::Prepared;
 use crate::core::{Core, fault, refused, seize};
 use crate::def::DomainDef;
 use crate::mconsole::client::{Command, Monitor};
@@ -17,7 +17,6 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainBrief, DomainEventKind, Lifecycle, Reason, detail};
 use driver_api::types::guest::{Exit, GuestEvent, GuestId, Started};
-use driver_api::types::launch::Launch;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,7 +61,7 @@ impl Core {
         } else {
             Reason::RUNNING_BOOTED
         };
-        let booted = self.boot(cx, entry, &prepared, &boot, wish.paused, Some(&job));
+        let booted = self.first_boot(cx, entry, &prepared, &boot, wish.paused, &job);
         let started = booted.and_then(|run| self.welcome(cx, entry, run, &boot, reason, events));
         drop(job);
         started.map_err(|error| {
@@ -83,7 +82,8 @@ impl Core {
             may_start(entry, before.as_deref())?;
             let def = definition(entry, before.as_deref(), wish)?;
             // Reads files and may run a program: nothing is held meanwhile.
-            let prepared = prepare(&def, &self.prober, &*self.network)
+            let prepared = self
+                .prepare(entry, &def)
                 .map_err(|error| error.within(format!("cannot start domain '{}'", entry.name)))?;
 
             let mut update = cx.update_read()?;
@@ -115,6 +115,22 @@ impl Core {
         }
     }
 
+    /// [`Core::boot`] of a guest that was not there just now.
+    fn first_boot(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Entry,
+        prepared: &Prepared,
+        boot: &Arc<Boot>,
+        paused: bool,
+        job: &Job,
+    ) -> Result<Run> {
+        // Two that start at once see each other only now.
+        self.images_are_free(entry, &prepared.images, Some(entry.record()?.id))?;
+        prepared.cut_logs()?;
+        self.boot(cx, entry, prepared, boot, paused, Some(job))
+    }
+
     /// Starts the process tree and waits until its kernel answers; nothing is left of it on failure.
     pub(crate) fn boot(
         &self,
@@ -126,13 +142,9 @@ impl Core {
         job: Option<&Job>,
     ) -> Result<Run> {
         prepared.make_files()?;
-        let taps = self.open_ports(cx, entry, &prepared.nics)?;
+        let taps = self.open_ports(cx, entry, prepared.nics())?;
         let descriptors: Vec<BorrowedFd<'_>> = taps.iter().map(AsFd::as_fd).collect();
-        let launch = Launch {
-            spec: prepared.spec.clone(),
-            limits: prepared.limits.clone(),
-            ..Launch::default()
-        };
+        let launch = prepared.order(entry.record()?.devices())?;
         let started = self.host.launch(cx, &launch, &descriptors)?;
         // From here on they live as long as the guest.
         drop(taps);

@@ -1,7 +1,6 @@
 //! Watching: what a running guest tells, how its end is dealt with, and its restart under the same id.
 
 use super::ending::{Action, Ending, Outcome, Policy, classify, outcome};
-use super::prepare::prepare;
 use crate::core::{Core, fault, seize};
 use crate::def::{DomainDef, os};
 use crate::mconsole::packet::{Notification, notification};
@@ -228,7 +227,7 @@ impl Core {
     fn restart(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
         let restarted = entry.record().and_then(|record| {
             let boot = self.boot_of(entry.uuid);
-            let prepared = prepare(&record.current, &self.prober, &*self.network)?;
+            let prepared = self.prepare(entry, &record.current)?;
             let run = self.boot(cx, entry, &prepared, &boot, false, None)?;
             self.welcome(cx, entry, run, &boot, reason, &[DomainEventKind::Reboot])
         });

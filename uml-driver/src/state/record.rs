@@ -88,7 +88,7 @@ impl Run {
 /// One of a guest's interfaces in the host's network.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Port {
-    /// The host's device.
+    /// The host's device; empty for an interface that has none.
     pub device: String,
     /// The filter on it.
     pub request: Option<PortRequest>,

@@ -39,7 +39,8 @@ impl Core {
         }
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
         // Before anything is started that could be given one of them.
-        for device in statuses.values().flat_map(Status::taken) {
+        let devices = statuses.values().flat_map(Status::taken);
+        for device in devices.filter(|device| !device.is_empty()) {
             self.names.take(device, Duration::ZERO);
         }
         let mut survivors = Vec::new();

@@ -74,6 +74,22 @@ impl Network for FakeNetwork {
         Ok(Some(writer.into()))
     }
 
+    fn adopt(&self, name: &str, _: &Nic) -> Result<OwnedFd> {
+        if !self.state.lock().strangers.contains(name) {
+            return Err(fault(Code::SYSTEM_ERROR, "there is no such tap"));
+        }
+        self.log.lock().push(format!("adopt {name}"));
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        self.state.lock().taps.insert(name.to_owned(), reader);
+        Ok(writer.into())
+    }
+
+    fn shape(&self, name: &str, _: crate::def::interface::Mac, shaping: &crate::def::shaping::Shaping) -> Result<()> {
+        self.log.lock().push(format!("shape {name} {shaping:?}"));
+        Ok(())
+    }
+
     fn connect(&self, name: &str, nic: &Nic) -> Result<()> {
         let bridge = nic.bridge.as_deref().unwrap_or_default();
         self.log.lock().push(format!("connect {name} {bridge}"));

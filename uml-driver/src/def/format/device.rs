@@ -2,9 +2,11 @@
 
 use super::super::console::Console;
 use super::super::disk::{Backing, Disk};
+use super::super::folder::Folder;
 use super::super::interface::{FilterRef, Interface};
 use super::super::live::{Live, console_alias, disk_alias, interface_alias, serial_alias};
-use super::super::parse::path_attribute;
+use super::super::parse::{path_attribute, source_attribute};
+use super::super::shaping::{Rate, Shaping};
 use super::super::{DomainDef, order};
 use super::{dressed, text};
 use driver_api::kit::xml::Element;
@@ -27,6 +29,7 @@ pub(super) fn all(def: &DomainDef, live: Option<&Live>) -> Element {
     let devices = Element::new("devices")
         .with_children(def.emulator.as_deref().map(|emulator| text("emulator", emulator)))
         .with_children(def.disks.iter().map(|of| disk(of, live)))
+        .with_children(def.folders.iter().map(folder))
         .with_children(
             def.interfaces
                 .iter()
@@ -75,6 +78,7 @@ fn backing(backing: &Backing) -> Element {
 fn interface(index: usize, interface: &Interface, live: Option<&Live>) -> Element {
     let device = live
         .and_then(|live| live.devices.get(index))
+        .filter(|device| !device.is_empty())
         .or(interface.target.as_ref());
     let own = interface.alias.as_deref();
     let shown = live
@@ -88,6 +92,7 @@ fn interface(index: usize, interface: &Interface, live: Option<&Live>) -> Elemen
         .with_attr("type", &interface.kind)
         .with_child(Element::new("mac").with_attr("address", interface.mac))
         .with_children(interface.source.clone())
+        .with_children(bandwidth(&interface.shaping))
         .with_children(interface.filter.as_ref().map(filter))
         .with_children(shown.as_deref().map(alias));
     let mut rest = interface.rest.clone();
@@ -99,12 +104,45 @@ fn interface(index: usize, interface: &Interface, live: Option<&Live>) -> Elemen
     ] {
         let kept = rest.elements.iter_mut().find(|element| element.name == name);
         match (kept, value) {
-            (Some(kept), Some(value)) => *kept = kept.clone().with_attr(attribute, value),
+            (Some(kept), Some(value)) => {
+                let others = std::mem::take(&mut kept.attributes);
+                *kept = std::mem::take(kept).with_attr(attribute, value);
+                kept.attributes.extend(others);
+            }
             (None, value) => element = element.with_children(one(name, attribute, value)),
             (Some(_), None) => {}
         }
     }
     rest.dress(element, order::INTERFACE)
+}
+
+fn folder(folder: &Folder) -> Element {
+    let source = Element::new("source").with_attr(source_attribute(&folder.kind), &folder.source);
+    let target = Element::new("target").with_attr("dir", &folder.target);
+    let element = Element::new("filesystem")
+        .with_attr("type", &folder.kind)
+        .with_attr("accessmode", &folder.access)
+        .with_children(dressed(source, &folder.source_rest))
+        .with_children(dressed(target, &folder.target_rest))
+        .with_children(folder.readonly.then(|| Element::new("readonly")))
+        .with_children(folder.alias.as_deref().map(alias));
+    folder.rest.dress(element, order::FILESYSTEM)
+}
+
+fn bandwidth(shaping: &Shaping) -> Option<Element> {
+    let rate = |name: &str, rate: Option<Rate>| {
+        rate.map(|rate| {
+            Element::new(name)
+                .with_attr_opt("average", rate.average)
+                .with_attr_opt("peak", rate.peak)
+                .with_attr_opt("floor", rate.floor)
+                .with_attr_opt("burst", rate.burst)
+        })
+    };
+    let element = Element::new("bandwidth")
+        .with_children(rate("inbound", shaping.inbound))
+        .with_children(rate("outbound", shaping.outbound));
+    dressed(element, &shaping.rest)
 }
 
 fn filter(filter: &FilterRef) -> Element {

@@ -1,11 +1,11 @@
 //! Reads `<console>` and `<serial>`.
 
-use super::super::console::{Console, KINDS, KINDS_WITH_PATH, Log};
+use super::super::console::{Console, End, KINDS, KINDS_WITH_PATH, Log};
 use super::super::order;
 use super::super::rest::Rest;
 use super::{number, one, own_alias, wrong};
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::Element;
+use driver_api::kit::xml::{Element, Node};
 
 /// The consoles; a console's port is its place in the document, whatever the document says.
 pub(super) fn consoles(devices: &mut Element) -> Result<Vec<Console>> {
@@ -62,6 +62,7 @@ pub(super) fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
     if let Some(source) = source.as_mut().filter(|_| kind == "pty") {
         source.take_attr("path");
     }
+    settle(&mut element, &kind, &mut source)?;
     let source = source.filter(|source| !source.attributes.is_empty() || !source.children.is_empty());
 
     let mut target = one(&mut element, "target").unwrap_or_default();
@@ -98,15 +99,65 @@ pub(super) fn line(mut element: Element) -> Result<(Console, Option<u32>)> {
         alias: own_alias(&mut element),
         rest: Rest::of(element, order::CHARACTER),
     };
+    needs_an_address(&element_at(position), &name, &console)?;
     if KINDS_WITH_PATH.contains(&console.kind.as_str()) && console.source_path().is_none() {
-        let element = Element {
-            position,
-            ..Element::default()
-        };
         return Err(wrong(
-            &element,
+            &element_at(position),
             format!("<{name} type='{}'> wants a <source path='...'>", console.kind),
         ));
     }
     Ok((console, port))
+}
+
+fn element_at(position: driver_api::kit::xml::Position) -> Element {
+    Element {
+        position,
+        ..Element::default()
+    }
+}
+
+/// Writes out what libvirt takes for granted, so that documents compare.
+fn settle(element: &mut Element, kind: &str, source: &mut Option<Element>) -> Result<()> {
+    let mut more = if kind == "udp" {
+        element.take_children("source")
+    } else {
+        Vec::new()
+    };
+    for end in source.iter_mut().chain(&mut more) {
+        match end.attr("mode") {
+            None if matches!(kind, "unix" | "tcp") => {
+                let others = std::mem::take(&mut end.attributes);
+                *end = std::mem::take(end).with_attr("mode", "connect");
+                end.attributes.extend(others);
+            }
+            None | Some("bind" | "connect") => {}
+            Some(mode) => {
+                let message = format!("mode '{mode}' of <source> is neither 'bind' nor 'connect'");
+                return Err(wrong(end, message));
+            }
+        }
+    }
+    if kind == "udp" {
+        let mut ends: Vec<Element> = source.take().into_iter().chain(more).collect();
+        ends.sort_by_key(|end| end.attr("mode") != Some("bind"));
+        let mut ends = ends.into_iter();
+        *source = ends.next();
+        element.children.extend(ends.map(Node::Element));
+    }
+    if kind == "tcp" && element.child("protocol").is_none() {
+        element
+            .children
+            .push(Node::Element(Element::new("protocol").with_attr("type", "raw")));
+    }
+    Ok(())
+}
+
+fn needs_an_address(element: &Element, name: &str, console: &Console) -> Result<()> {
+    let lacks = match console.end() {
+        Ok(End::Tcp { host: "", .. }) => "host",
+        Ok(End::Tcp { service: "", .. } | End::Udp { remote: (_, ""), .. }) => "service",
+        _ => return Ok(()),
+    };
+    let message = format!("<{name} type='{}'> wants a <source> with '{lacks}'", console.kind);
+    Err(wrong(element, message))
 }

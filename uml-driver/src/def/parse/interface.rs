@@ -3,7 +3,7 @@
 use super::super::interface::{FilterRef, Interface, KINDS, Mac};
 use super::super::order;
 use super::super::rest::Rest;
-use super::{known, number, one, own_alias, wrong};
+use super::{known, number, one, own_alias, shaping, wrong};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::xml::Element;
 
@@ -35,6 +35,9 @@ pub(super) fn interface(mut element: Element) -> Result<Interface> {
             ));
         }
     }
+    if let "mcast" | "udp" | "server" | "client" = kind.as_str() {
+        socket(&element, &kind, source.as_ref())?;
+    }
     let (model, model_rest) = attribute_of(&mut element, "model", "type");
     let (target, target_rest) = attribute_of(&mut element, "target", "dev");
     let (link, link_rest) = attribute_of(&mut element, "link", "state");
@@ -58,6 +61,9 @@ pub(super) fn interface(mut element: Element) -> Result<Interface> {
         ),
         None => None,
     };
+    let foreign = target_rest
+        .as_ref()
+        .is_some_and(|target| target.attr("managed") == Some("no"));
     // Anything else beside the attribute that was taken goes back, so that it is printed.
     for leftover in [model_rest, target_rest, link_rest, mtu_rest].into_iter().flatten() {
         element.children.push(driver_api::kit::xml::Node::Element(leftover));
@@ -67,15 +73,40 @@ pub(super) fn interface(mut element: Element) -> Result<Interface> {
         mac: mac(&mut element)?,
         source,
         // libvirt's own names for taps are made up anew at each start, and so are names with a pattern.
-        target: target.filter(|name| !name.is_empty() && !name.starts_with("vnet") && !name.contains('%')),
+        target: target.filter(|name| !name.is_empty() && (foreign || !name.starts_with("vnet") && !name.contains('%'))),
         model,
         filter: filter(&mut element)?,
         link_up,
         mtu,
         number: 0,
+        shaping: shaping::of(&mut element)?,
         alias: own_alias(&mut element),
         rest: Rest::of(element, order::INTERFACE),
     })
+}
+
+/// What an interface on a socket must say of it.
+fn socket(interface: &Element, kind: &str, source: Option<&Element>) -> Result<()> {
+    let Some(source) = source else {
+        return Err(wrong(interface, format!("<interface type='{kind}'> wants a <source>")));
+    };
+    let local = source.child("local").filter(|_| kind == "udp");
+    if kind == "udp" && local.is_none() {
+        return Err(wrong(source, "<source> of an interface of type 'udp' wants a <local>"));
+    }
+    for place in [Some(source), local].into_iter().flatten() {
+        if kind != "server" && place.attr("address").unwrap_or_default().is_empty() {
+            return Err(wrong(place, format!("<{}> has no attribute 'address'", place.name)));
+        }
+        let port = place.attr("port").unwrap_or_default();
+        if number(port).is_none_or(|port| u16::try_from(port).is_err()) || port.is_empty() {
+            return Err(wrong(
+                place,
+                format!("port '{port}' of <{}> is not a number up to 65535", place.name),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Takes `<name attribute='...'/>`; the second value is the element, when it held more than that.

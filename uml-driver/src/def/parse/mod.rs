@@ -2,10 +2,13 @@
 
 mod console;
 mod disk;
+mod folder;
 mod interface;
+mod shaping;
 mod tune;
 
 pub(super) use disk::path_attribute;
+pub(super) use folder::source_attribute;
 
 use super::console::Console;
 use super::device::{Device, Given};
@@ -14,7 +17,7 @@ use super::os::{Action, Os, Vcpu};
 use super::rest::Rest;
 use super::{DomainDef, change, order};
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::{self, Element, Limits};
+use driver_api::kit::xml::{self, Element, Limits, Node};
 use driver_api::types::uuid::Uuid;
 
 /// Reads one `<domain>` document.
@@ -35,6 +38,16 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     if root.child("clock").is_none() {
         // libvirt writes this default into every document; clients compare.
         root = root.with_child(Element::new("clock").with_attr("offset", "utc"));
+    }
+    for label in root.children.iter_mut() {
+        if let Node::Element(label) = label
+            && label.name == "seclabel"
+            && label.attr("type") == Some("static")
+            && label.attr("relabel").is_none()
+        {
+            // Another default that libvirt writes.
+            *label = std::mem::take(label).with_attr("relabel", "no");
+        }
     }
     let mut devices = devices(&mut root);
     let mut disks = disk::all(&mut devices)?;
@@ -58,6 +71,7 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         on_crash: action(&mut root, "on_crash", Action::Destroy)?,
         emulator: one_text(&mut devices, "emulator").filter(|path| !path.is_empty()),
         disks,
+        folders: folder::all(&mut devices)?,
         interfaces: interface::all(&mut devices)?,
         serials: console::serials(&mut devices)?,
         consoles: console::consoles(&mut devices)?,

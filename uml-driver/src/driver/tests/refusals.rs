@@ -60,14 +60,14 @@ fn what_cannot_be_done_is_refused_at_start_all_of_it_by_name() {
         A,
         "<vcpu>2</vcpu><memtune><min_guarantee>1</min_guarantee></memtune>",
     );
-    let xml = xml.replace("<devices>", "<devices><console type='udp'/><hostdev/>");
+    let xml = xml.replace("<devices>", "<devices><console type='vc'/><hostdev/>");
     lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
     let error = lab.start(A).unwrap_err();
     assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);
     for words in [
         "2 processors",
         "<min_guarantee> in <memtune>",
-        "console 0 (type 'udp'",
+        "console 0 (type 'vc'",
         "<hostdev>",
     ] {
         assert!(error.to_string().contains(words), "{error}");
