@@ -1,8 +1,8 @@
-//! The driver's only unsafe code: a helper thread with a working directory and file mode mask of its own, the system calls
-//! that make and adopt a tap, and the one that asks whether a file is locked.
+//! The driver's only unsafe code: a helper thread with a working directory and file mode mask of its own, and the system
+//! calls that make and adopt a tap, ask whether a file is locked, and tell how much of what was sent nobody has read.
 
 use rustix::fs::Mode;
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{Getter, Opcode, Updater, ioctl, opcode};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -30,6 +30,18 @@ pub(crate) fn in_folder<T: Send>(folder: BorrowedFd<'_>, work: impl FnOnce() -> 
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the helper thread panicked")))
     })
+}
+
+/// `SIOCOUTQ`.
+const BYTES_UNREAD: Opcode = 0x5411;
+
+/// How much of what was sent on a socket its receiver has not read, with what the kernel keeps beside it.
+///
+/// # Errors
+/// It is not a socket.
+pub(crate) fn unread(socket: BorrowedFd<'_>) -> io::Result<i32> {
+    // SAFETY: the kernel writes one `int`.
+    Ok(unsafe { ioctl(socket, Getter::<BYTES_UNREAD, i32>::new()) }?)
 }
 
 /// `struct ifreq` as `TUNSETIFF` reads it.

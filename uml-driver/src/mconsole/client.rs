@@ -1,18 +1,15 @@
 //! The mconsole client: one fixed command, one bounded answer, from the very process that is meant.
 
+use super::conversation::Conversation;
 use super::order::Order;
-use super::packet::{self, Answer, Assembly, BadPacket, MAX_DATAGRAM};
+use super::packet::{Answer, BadPacket};
 use crate::sys;
 use driver_api::error::{Code, Error, Origin};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat, unlinkat};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, SocketAddrUnix,
-    SocketFlags, SocketType, bind, connect, recvmsg, send, socket_with, sockopt,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use std::fmt;
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,17 +34,26 @@ pub enum Command {
     Halt,
     /// The guest's figures of memory.
     Meminfo,
+    /// The guest's figures of its block devices.
+    Diskstats,
+    /// Writes into the kernel's log that the agent is to shut the guest down.
+    AgentShutdown,
+    /// Writes into the kernel's log that the agent is to reboot the guest.
+    AgentReboot,
 }
 
 impl Command {
     /// Every command, for tables and tests.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Version,
         Self::Stop,
         Self::Go,
         Self::CtrlAltDel,
         Self::Halt,
         Self::Meminfo,
+        Self::Diskstats,
+        Self::AgentShutdown,
+        Self::AgentReboot,
     ];
 
     /// The text that is sent.
@@ -60,6 +66,10 @@ impl Command {
             Self::CtrlAltDel => "cad",
             Self::Halt => "halt",
             Self::Meminfo => "proc meminfo",
+            Self::Diskstats => "proc diskstats",
+            // The kernel writes the text as it is: without the end of the line it would wait for the next text.
+            Self::AgentShutdown => "log lockstep-agent: shutdown\n",
+            Self::AgentReboot => "log lockstep-agent: reboot\n",
         }
     }
 
@@ -131,17 +141,6 @@ pub struct Monitor {
     pub pid: u32,
 }
 
-/// Removes the reply socket's name however the conversation ends.
-struct Bound<'a>(BorrowedFd<'a>, String);
-
-impl Drop for Bound<'_> {
-    fn drop(&mut self) {
-        if let Err(errno) = unlinkat(self.0, &self.1, AtFlags::empty()) {
-            tracing::debug!(name = %self.1, error = %errno, "the reply socket could not be removed");
-        }
-    }
-}
-
 impl Monitor {
     /// Sends `command` and waits for the whole answer, at most `within`.
     ///
@@ -160,50 +159,51 @@ impl Monitor {
     }
 
     fn exchange(&self, command: &str, within: Duration) -> Result<String, Failure> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let deadline = Instant::now() + within;
+        let mut conversation = self.open()?;
+        conversation.send(command)?;
+        loop {
+            wait_readable(conversation.as_fd(), deadline).map_err(io_failure)?;
+            match conversation.hear()? {
+                Some(answer) => return answer.into_text(),
+                None if Instant::now() >= deadline => return Err(Failure::Silent(within)),
+                None => {}
+            }
+        }
+    }
+
+    /// Opens the way to the kernel without saying anything yet.
+    ///
+    /// # Errors
+    /// [`Failure::Gone`] when there is no kernel, [`Failure::Io`].
+    pub fn open(&self) -> Result<Conversation, Failure> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = open_folder(&self.run_dir).map_err(Failure::Gone)?;
         let target = open_socket(folder.as_fd(), &self.socket).map_err(Failure::Gone)?;
         let name = format!("reply-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let socket = sys::in_folder(folder.as_fd(), || bound_socket(&name)).map_err(Failure::Io)?;
-        let _name = Bound(folder.as_fd(), name);
+        let conversation = Conversation::new(socket, folder, name, self.pid);
         // Through the descriptor: exactly the inode that was looked at, and never too long for an address.
         let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", target.as_raw_fd())).map_err(io_failure)?;
-        connect(&socket, &address).map_err(|errno| Failure::Gone(errno.into()))?;
-        match send(&socket, &packet::request(command), SendFlags::NOSIGNAL) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::AGAIN) => return Err(Failure::Full),
-            Err(errno) => return Err(Failure::Gone(errno.into())),
-        }
-        let answer = self.answer(socket.as_fd(), deadline, within)?;
-        if answer.error == 0 {
-            Ok(answer.text)
-        } else {
-            Err(Failure::Refused(answer.error, answer.text))
-        }
+        connect(&conversation, &address).map_err(|errno| Failure::Gone(errno.into()))?;
+        Ok(conversation)
     }
+}
 
-    fn answer(&self, socket: BorrowedFd<'_>, deadline: Instant, within: Duration) -> Result<Answer, Failure> {
-        let mut assembly = Assembly::default();
-        loop {
-            wait_readable(socket, deadline).map_err(io_failure)?;
-            let Some((datagram, sender)) = receive(socket).map_err(io_failure)? else {
-                if Instant::now() >= deadline {
-                    return Err(Failure::Silent(within));
-                }
-                continue;
-            };
-            if self.pid != 0 && u32::try_from(sender).ok() != Some(self.pid) {
-                return Err(Failure::Stranger(sender));
-            }
-            if let Some(answer) = assembly.push(&datagram).map_err(Failure::Nonsense)? {
-                return Ok(answer);
-            }
+impl Answer {
+    /// The text, or the kernel's refusal.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`].
+    pub fn into_text(self) -> Result<String, Failure> {
+        match self.error {
+            0 => Ok(self.text),
+            error => Err(Failure::Refused(error, self.text)),
         }
     }
 }
 
-fn io_failure(errno: rustix::io::Errno) -> Failure {
+pub(super) fn io_failure(errno: rustix::io::Errno) -> Failure {
     Failure::Io(errno.into())
 }
 
@@ -245,34 +245,6 @@ fn wait_readable(socket: BorrowedFd<'_>, deadline: Instant) -> rustix::io::Resul
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(errno),
     }
-}
-
-/// One datagram and the process that sent it, or `None` when there is none yet.
-fn receive(socket: BorrowedFd<'_>) -> rustix::io::Result<Option<(Vec<u8>, i32)>> {
-    // One byte more than allowed, so that a longer datagram is seen to be one.
-    let mut bytes = [0_u8; MAX_DATAGRAM + 1];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let got = match recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut bytes)],
-        &mut control,
-        RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC,
-    ) {
-        Ok(got) => got,
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(None),
-        Err(errno) => return Err(errno),
-    };
-    let sender = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid.as_raw_nonzero().get()),
-        _ => None,
-    });
-    let length = if got.flags.contains(ReturnFlags::TRUNC) {
-        0
-    } else {
-        got.bytes
-    };
-    Ok(Some((bytes[..length].to_vec(), sender.unwrap_or(0))))
 }
 
 #[cfg(test)]

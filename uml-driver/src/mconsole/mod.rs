@@ -11,6 +11,7 @@
 //! kernel is not trusted: whatever comes back is bounded and checked.
 
 pub mod client;
+pub mod conversation;
 pub mod order;
 pub mod packet;
 

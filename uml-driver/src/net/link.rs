@@ -1,7 +1,7 @@
 //! `Kernel`: taps and bridges of the network namespace that the host runs in.
 
 use super::message::{Answer, GET_LINK, Link, NEW_LINK, Request, answers};
-use super::{Network, host_side, shape, tap};
+use super::{Counters, Neighbour, Network, host_side, neighbour, shape, tap};
 use crate::core::fault;
 use crate::def::interface::Mac;
 use crate::def::shaping::Shaping;
@@ -126,6 +126,21 @@ impl Network for Kernel {
         }
         Ok(())
     }
+
+    fn counters(&self, name: &str) -> io::Result<Counters> {
+        link(name).map(|link| link.counters)
+    }
+
+    fn neighbours(&self) -> io::Result<Vec<Neighbour>> {
+        let socket = open()?;
+        let mut found = Vec::new();
+        let mut datagram = vec![0; DATAGRAM];
+        for family in neighbour::FAMILIES {
+            say(&socket, &neighbour::question(family))?;
+            while !neighbour::read(hear(&socket, &mut datagram)?, &mut found) {}
+        }
+        Ok(found)
+    }
 }
 
 /// Whether there is a tap of that name.
@@ -195,6 +210,22 @@ fn change(order: Request) -> io::Result<()> {
 
 /// Says one thing to the kernel and hears its answer to the end, on a socket of its own.
 fn ask(request: Request) -> io::Result<Option<Link>> {
+    let socket = open()?;
+    say(&socket, &request.bytes())?;
+    let mut told = None;
+    let mut datagram = vec![0; DATAGRAM];
+    loop {
+        for answer in answers(hear(&socket, &mut datagram)?) {
+            match answer {
+                Answer::Link(link) => told = Some(link),
+                Answer::Done(Ok(())) => return Ok(told),
+                Answer::Done(Err(errno)) => return Err(io::Error::from_raw_os_error(errno)),
+            }
+        }
+    }
+}
+
+fn open() -> io::Result<OwnedFd> {
     let socket = socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
@@ -203,18 +234,16 @@ fn ask(request: Request) -> io::Result<Option<Link>> {
         None,
     )?;
     set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, Some(DEADLINE))?;
+    Ok(socket)
+}
+
+fn say(socket: &OwnedFd, message: &[u8]) -> io::Result<()> {
     let kernel = SocketAddrNetlink::new(0, 0);
-    sendto(&socket, &request.bytes(), SendFlags::empty(), &kernel)?;
-    let mut told = None;
-    let mut datagram = vec![0; DATAGRAM];
-    loop {
-        let (count, _) = retry_on_intr(|| recv(&socket, &mut datagram[..], RecvFlags::empty()))?;
-        for answer in answers(&datagram[..count]) {
-            match answer {
-                Answer::Link(link) => told = Some(link),
-                Answer::Done(Ok(())) => return Ok(told),
-                Answer::Done(Err(errno)) => return Err(io::Error::from_raw_os_error(errno)),
-            }
-        }
-    }
+    sendto(socket, message, SendFlags::empty(), &kernel)?;
+    Ok(())
+}
+
+fn hear<'a>(socket: &OwnedFd, datagram: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let (count, _) = retry_on_intr(|| recv(socket, &mut *datagram, RecvFlags::empty()))?;
+    Ok(&datagram[..count])
 }

@@ -20,6 +20,7 @@ mod attribute {
     pub(super) const MTU: u16 = 4;
     pub(super) const MASTER: u16 = 10;
     pub(super) const INFO: u16 = 18;
+    pub(super) const STATS64: u16 = 23;
     /// Inside of [`INFO`].
     pub(super) const KIND: u16 = 1;
 }
@@ -31,6 +32,55 @@ pub(super) struct Link {
     pub(super) mtu: u32,
     /// `bridge`, `tun`, ...; empty for hardware.
     pub(super) kind: String,
+    /// What has passed it, as the host sees it.
+    pub(super) counters: Counters,
+}
+
+/// What has passed a network device since it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// What came in.
+    pub rx: Traffic,
+    /// What went out.
+    pub tx: Traffic,
+}
+
+/// One direction of [`Counters`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Traffic {
+    pub bytes: u64,
+    pub packets: u64,
+    pub errors: u64,
+    pub drops: u64,
+}
+
+impl Counters {
+    /// The same as whoever is at the other end sees it.
+    #[must_use]
+    pub const fn swapped(self) -> Self {
+        Self {
+            rx: self.tx,
+            tx: self.rx,
+        }
+    }
+
+    /// `struct rtnl_link_stats64`.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let at = |place: usize| Some(u64::from_ne_bytes(*bytes.get(place * 8..)?.first_chunk()?));
+        let traffic = |place: usize| {
+            Some(Traffic {
+                packets: at(place)?,
+                bytes: at(place + 2)?,
+                errors: at(place + 4)?,
+                drops: at(place + 6)?,
+            })
+        };
+        Some(Self {
+            rx: traffic(0)?,
+            tx: traffic(1)?,
+        })
+    }
 }
 
 /// A question or order about one link.
@@ -143,7 +193,8 @@ pub(super) fn answers(mut datagram: &[u8]) -> Vec<Answer> {
     found
 }
 
-fn message(datagram: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+/// The first message: its kind, its body, and what follows it.
+pub(super) fn message(datagram: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let length = usize::try_from(u32::from_ne_bytes(datagram.first_chunk().copied()?)).ok()?;
     let kind = u16::from_ne_bytes(datagram.get(4..6)?.try_into().ok()?);
     let body = datagram.get(HEADER..length)?;
@@ -158,6 +209,7 @@ fn link(body: &[u8]) -> Option<Link> {
     for (kind, value) in attributes(body.get(INTERFACE..)?) {
         match kind {
             attribute::MTU => link.mtu = number(value)?.cast_unsigned(),
+            attribute::STATS64 => link.counters = Counters::read(value)?,
             attribute::INFO => {
                 let name = attributes(value).find(|(kind, _)| *kind == attribute::KIND);
                 link.kind = name.map_or_else(String::new, |(_, name)| {
@@ -170,7 +222,7 @@ fn link(body: &[u8]) -> Option<Link> {
     Some(link)
 }
 
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes(bytes.first_chunk().copied()?));
         let kind = u16::from_ne_bytes(bytes.get(2..4)?.try_into().ok()?);
@@ -215,9 +267,28 @@ mod tests {
             index: 7,
             mtu: 9000,
             kind: "bridge".to_owned(),
+            ..Link::default()
         };
         let wanted = [Answer::Link(link), Answer::Done(Ok(())), Answer::Done(Err(19))];
         assert_eq!(answers(&datagram), wanted);
+    }
+
+    #[test]
+    fn counters_are_read_as_the_kernel_lays_them_out() {
+        let stats: Vec<u8> = (1..=24_u64).flat_map(u64::to_ne_bytes).collect();
+        let told = Request::new(NEW_LINK, 1).with(attribute::STATS64, &stats).bytes();
+        let [Answer::Link(link)] = &answers(&told)[..] else {
+            panic!("{told:?}");
+        };
+        let traffic = |packets, bytes, errors, drops| Traffic {
+            bytes,
+            packets,
+            errors,
+            drops,
+        };
+        let (rx, tx) = (traffic(1, 3, 5, 7), traffic(2, 4, 6, 8));
+        assert_eq!(link.counters, Counters { rx, tx });
+        assert_eq!(link.counters.swapped(), Counters { rx: tx, tx: rx });
     }
 
     #[test]

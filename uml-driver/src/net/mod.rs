@@ -6,11 +6,14 @@
 mod link;
 mod message;
 mod names;
+mod neighbour;
 mod shape;
 mod tap;
 
 pub use link::Kernel;
+pub use message::{Counters, Traffic};
 pub(crate) use names::Names;
+pub use neighbour::Neighbour;
 pub(crate) use tap::name_fits;
 
 use crate::def::interface::Mac;
@@ -18,6 +21,7 @@ use crate::def::shaping::Shaping;
 use crate::plan::Nic;
 use driver_api::error::Result;
 use std::fmt::Debug;
+use std::io;
 use std::os::fd::OwnedFd;
 
 /// The host's network as this driver uses it, as a trait that tests can script.
@@ -51,6 +55,18 @@ pub trait Network: Debug + Send + Sync {
     /// # Errors
     /// 38 when the kernel refuses.
     fn connect(&self, name: &str, nic: &Nic) -> Result<()>;
+
+    /// What has passed a device, as the host sees it.
+    ///
+    /// # Errors
+    /// The kernel's; the device may be gone.
+    fn counters(&self, name: &str) -> io::Result<Counters>;
+
+    /// The host's neighbours, of both families.
+    ///
+    /// # Errors
+    /// The kernel's.
+    fn neighbours(&self) -> io::Result<Vec<Neighbour>>;
 }
 
 /// The address of a tap: another than its guest's, and so high that a bridge never takes it for its own.

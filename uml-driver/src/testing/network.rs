@@ -1,12 +1,13 @@
 //! A host's network for tests: devices are files that are there as long as somebody holds them.
 
 use crate::core::fault;
-use crate::net::Network;
+use crate::net::{Counters, Neighbour, Network, Traffic};
 use crate::plan::Nic;
 use driver_api::error::{Code, Result};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read_dir, read_link};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ struct State {
     /// The other end of each tap, a pipe.
     taps: BTreeMap<String, std::io::PipeReader>,
     strangers: BTreeSet<String>,
+    neighbours: Vec<Neighbour>,
 }
 
 impl FakeNetwork {
@@ -34,6 +36,13 @@ impl FakeNetwork {
     /// Somebody else has a device of this name.
     pub(crate) fn stranger(&self, name: &str) {
         self.state.lock().strangers.insert(name.to_owned());
+    }
+
+    /// The host has seen somebody.
+    pub(crate) fn neighbour(&self, mac: &str, address: &str) {
+        let mac = mac.parse().unwrap();
+        let address = address.parse().unwrap();
+        self.state.lock().neighbours.push(Neighbour { mac, address });
     }
 
     /// The taps that are there.
@@ -97,5 +106,25 @@ impl Network for FakeNetwork {
             "full" => Err(fault(Code::SYSTEM_ERROR, "the bridge has no place left")),
             _ => Ok(()),
         }
+    }
+
+    fn counters(&self, name: &str) -> io::Result<Counters> {
+        if !self.taps().iter().any(|tap| tap == name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let traffic = |n| Traffic {
+            bytes: n,
+            packets: n + 1,
+            errors: n + 2,
+            drops: n + 3,
+        };
+        Ok(Counters {
+            rx: traffic(100),
+            tx: traffic(200),
+        })
+    }
+
+    fn neighbours(&self) -> io::Result<Vec<Neighbour>> {
+        Ok(self.state.lock().neighbours.clone())
     }
 }

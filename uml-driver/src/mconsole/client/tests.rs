@@ -1,6 +1,7 @@
 //! The client against a scripted kernel: a thread with a socket of its own.
 
 use super::*;
+use crate::mconsole::packet;
 use std::os::unix::net::UnixDatagram;
 use tempfile::TempDir;
 
