@@ -210,7 +210,7 @@ pub trait Console: VirtDriver {
 /// `virt.metadata/1`: what people and other programs note about a domain.
 pub trait Metadata: VirtDriver {
     /// Changes one of a domain's notes where `flags` say (`flags::AFFECT_*`): in what runs, in the definition, or both; 0
-    /// means what runs if it runs, else the definition. No event tells of it.
+    /// means what runs if it runs, else the definition. A notice tells of it (`Notice::MetadataChanged`).
     ///
     /// # Errors
     /// 42, 8 for a note that can not be made, 55 for `AFFECT_LIVE` when it does not run and for `AFFECT_CONFIG` when it has

@@ -4,6 +4,7 @@ use crate::link::HostLink;
 use crate::net::{Names, Network};
 use crate::options::Options;
 use crate::probe::Prober;
+use crate::pulse::Pulse;
 use crate::run::mailbox::{Boot, Mailbox};
 use crate::state::machine::Phase;
 use crate::state::record::Record;
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The driver behind its trait.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Core {
     pub(crate) table: Table,
     pub(crate) mailbox: Mailbox,
     pub(crate) workers: Workers,
+    pub(crate) pulse: Pulse,
     pub(crate) prober: Prober,
     pub(crate) options: Options,
     pub(crate) network: Box<dyn Network>,
@@ -85,6 +87,7 @@ impl Core {
             table: Table::default(),
             mailbox: Mailbox::default(),
             workers: Workers::default(),
+            pulse: Pulse::new()?,
             prober: Prober::new(config.privileged),
             options,
             network,
@@ -194,7 +197,15 @@ impl Core {
                 self.cancel_boot(entry.uuid);
             }
         }
-        if self.workers.join(within) {
+        let deadline = Instant::now() + within;
+        let restarted = self.workers.join(within);
+        if !self.pulse.end(deadline.saturating_duration_since(Instant::now())) {
+            return Err(fault(
+                Code::OPERATION_TIMEOUT,
+                "guests are still being asked for a sign of life",
+            ));
+        }
+        if restarted {
             return Ok(());
         }
         let late = "a guest is still being restarted; the next host goes on with that";

@@ -3,6 +3,7 @@
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
 use crate::net::Kernel;
+use crate::run::ask::Mode;
 use crate::run::start::Wish;
 use crate::state::status::Intent;
 use crate::{capabilities, node};
@@ -42,28 +43,40 @@ fn start_paused(given: u32, known: u32) -> Result<bool> {
     Ok(given & flags::START_PAUSED != 0)
 }
 
-/// The only way to ask a UML guest is ctrl-alt-del, libvirt's mode `acpi`.
-fn known_modes(given: u32) -> Result<()> {
+/// The ways to ask a UML guest to end that a client names, in the order in which they are tried.
+///
+/// There is ctrl-alt-del, libvirt's mode `acpi`, which is also what 0 means, and the agent. A signal would end the kernel
+/// at once and its guest with it, which is what `destroy` is for.
+fn modes(given: u32) -> Result<Vec<Mode>> {
     const PARAVIRT: u32 = 16;
-    let modes = [
-        (flags::SHUTDOWN_AGENT, "agent"),
+    let missing = [
         (flags::SHUTDOWN_INITCTL, "initctl"),
         (flags::SHUTDOWN_SIGNAL, "signal"),
         (PARAVIRT, "paravirt"),
     ];
-    let others = modes.iter().fold(0, |all, (bit, _)| all | bit);
-    known_flags(given, others | flags::SHUTDOWN_ACPI)?;
+    let others = missing.iter().fold(0, |all, (bit, _)| all | bit);
+    known_flags(given, others | flags::SHUTDOWN_ACPI | flags::SHUTDOWN_AGENT)?;
+    let given = if given == 0 { flags::SHUTDOWN_ACPI } else { given };
     // Several modes mean "any of these".
-    if given == 0 || given & flags::SHUTDOWN_ACPI != 0 {
-        return Ok(());
+    let there = [
+        (flags::SHUTDOWN_AGENT, Mode::Agent),
+        (flags::SHUTDOWN_ACPI, Mode::CtrlAltDel),
+    ];
+    let modes: Vec<Mode> = there
+        .into_iter()
+        .filter(|(bit, _)| given & bit != 0)
+        .map(|(_, mode)| mode)
+        .collect();
+    if !modes.is_empty() {
+        return Ok(modes);
     }
-    let named: Vec<&str> = modes
+    let named: Vec<&str> = missing
         .iter()
         .filter(|(bit, _)| given & bit != 0)
         .map(|(_, name)| *name)
         .collect();
     let message = format!(
-        "UML guests know no shutdown mode '{}': use 'acpi', which is ctrl-alt-del",
+        "UML guests know no shutdown mode '{}': use 'acpi', which is ctrl-alt-del, or 'agent'",
         named.join("', '")
     );
     Err(fault(Code::ARGUMENT_UNSUPPORTED, message))
@@ -125,7 +138,7 @@ impl VirtDriver for Uml {
     }
 
     fn cpu_time(&self, uuid: Uuid) -> Result<u64> {
-        let record = self.0.table.entry(uuid)?.record()?;
+        let record = self.0.table.record(uuid)?;
         record.run.as_ref().map_or(Ok(0), |run| self.0.host.cpu_time(run.guest))
     }
 
@@ -134,7 +147,7 @@ impl VirtDriver for Uml {
             given,
             flags::XML_SECURE | flags::XML_INACTIVE | flags::XML_UPDATE_CPU | flags::XML_MIGRATABLE,
         )?;
-        let record = self.0.table.entry(uuid)?.record()?;
+        let record = self.0.table.record(uuid)?;
         Ok(record.xml(given & flags::XML_INACTIVE != 0))
     }
 
@@ -172,13 +185,13 @@ impl VirtDriver for Uml {
     }
 
     fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        known_modes(given)?;
-        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Shutdown)
+        let modes = modes(given)?;
+        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Shutdown, &modes)
     }
 
     fn reboot(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        known_modes(given)?;
-        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Reboot)
+        let modes = modes(given)?;
+        self.0.press(cx, &self.0.table.entry(uuid)?, Intent::Reboot, &modes)
     }
 
     fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
@@ -240,5 +253,7 @@ impl Metadata for Uml {
     }
 }
 
+mod control;
+mod stats;
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,12 @@
 //! | [`state`] | what is |
 //! | [`mconsole`] | talking to a guest kernel |
 //! | [`net`] | guests' taps in the host's network |
+//! | `pulse`, `agent` | what running guests are asked now and then, and what they tell unasked |
+//! | `stats` | figures of all that under libvirt's names |
 //! | [`probe`] | what a UML kernel can do |
 //! | [`link`] | the seam to the host |
 
+mod agent;
 mod capabilities;
 pub mod core;
 pub mod def;
@@ -24,11 +27,13 @@ mod node;
 mod options;
 pub mod plan;
 pub mod probe;
+mod pulse;
 pub mod run;
 pub mod state;
+mod stats;
 mod sys;
 #[cfg(test)]
 mod testing;
 mod workers;
 
-driver_api::export_driver!(driver::Uml: VirtDriver + Console + Metadata);
+driver_api::export_driver!(driver::Uml: VirtDriver + Console + Metadata + Stats + Control);

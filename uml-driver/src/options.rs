@@ -1,16 +1,27 @@
 //! What an administrator can set of this driver: the keys of `[driver.uml]` in `lockstep.toml`.
 
 use driver_api::error::{Code, Error, Origin, Result};
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// The longest boot that can be waited for; whoever starts a domain waits as long.
-const LONGEST_START: u64 = 24 * 60 * 60;
+/// The longest boot that can be waited for, whoever starts a domain waits as long; and the longest silence.
+const LONGEST: u64 = 24 * 60 * 60;
+/// More restarts in a row than anybody can mean.
+const MOST_RESTARTS: u64 = 1000;
+
+const KEYS: [&str; 5] = [
+    "crash_restarts",
+    "hang_after",
+    "lease_files",
+    "spare_consoles",
+    "start_timeout",
+];
 
 /// As many lines as can be plugged in, which keeps their descriptors below those of taps.
 const MOST_SPARE: u32 = 16;
 
 /// The settings, each with its default.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Options {
     /// `start_timeout`, in seconds: how long a guest may take until its kernel answers. A busybox guest needs 0.1 to
     /// 2 s, fifty at once half a minute.
@@ -18,6 +29,13 @@ pub(crate) struct Options {
     /// `spare_consoles`: how many consoles and serial lines can be plugged into a running guest. Each costs its supervisor
     /// two descriptors.
     pub(crate) spare_consoles: u32,
+    /// `hang_after`, in seconds: how long a running guest's kernel may owe an answer before it is shown as hung; 0, which
+    /// is `None` here, never asks.
+    pub(crate) hang_after: Option<Duration>,
+    /// `crash_restarts`: how often in a row a guest that crashes soon after its boot is started again.
+    pub(crate) crash_restarts: u32,
+    /// `lease_files`: where dnsmasq keeps its leases.
+    pub(crate) lease_files: Vec<PathBuf>,
 }
 
 impl Default for Options {
@@ -25,6 +43,9 @@ impl Default for Options {
         Self {
             start_timeout: Duration::from_secs(60),
             spare_consoles: 4,
+            hang_after: Some(Duration::from_secs(30)),
+            crash_restarts: 5,
+            lease_files: Vec::new(),
         }
     }
 }
@@ -38,11 +59,24 @@ impl Options {
         let mut options = Self::default();
         for (key, value) in pairs {
             match key.as_str() {
-                "start_timeout" => options.start_timeout = seconds(value)?,
-                "spare_consoles" => options.spare_consoles = spare_consoles(value)?,
+                "start_timeout" => options.start_timeout = Duration::from_secs(number(key, value, 1, LONGEST)?),
+                "spare_consoles" => {
+                    let count = number(key, value, 0, MOST_SPARE.into())?;
+                    options.spare_consoles = u32::try_from(count).unwrap_or(MOST_SPARE);
+                }
+                "hang_after" => {
+                    let seconds = number(key, value, 0, LONGEST)?;
+                    options.hang_after = (seconds > 0).then_some(Duration::from_secs(seconds));
+                }
+                "crash_restarts" => {
+                    let times = number(key, value, 0, MOST_RESTARTS)?;
+                    options.crash_restarts = u32::try_from(times).unwrap_or(u32::MAX);
+                }
+                "lease_files" => options.lease_files = value.lines().map(absolute).collect::<Result<_>>()?,
                 other => {
                     return Err(wrong(format!(
-                        "unknown option '{other}' of the uml driver, there are 'start_timeout' and 'spare_consoles'"
+                        "unknown option '{other}' of the uml driver, there are '{}'",
+                        KEYS.join("', '")
                     )));
                 }
             }
@@ -51,25 +85,22 @@ impl Options {
     }
 }
 
-fn seconds(value: &str) -> Result<Duration> {
-    let seconds = value
-        .parse()
-        .ok()
-        .filter(|seconds| (1..=LONGEST_START).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| {
+fn number(key: &str, value: &str, least: u64, most: u64) -> Result<u64> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| {
         wrong(format!(
-            "option 'start_timeout' of the uml driver is '{value}', not a number of seconds from 1 to {LONGEST_START}"
+            "option '{key}' of the uml driver is '{value}', not a number from {least} to {most}"
         ))
     })
 }
 
-fn spare_consoles(value: &str) -> Result<u32> {
-    let count = value.parse().ok().filter(|count| *count <= MOST_SPARE);
-    count.ok_or_else(|| {
-        wrong(format!(
-            "option 'spare_consoles' of the uml driver is '{value}', not a number from 0 to {MOST_SPARE}"
-        ))
-    })
+fn absolute(path: &str) -> Result<PathBuf> {
+    if path.starts_with('/') {
+        return Ok(path.into());
+    }
+    Err(wrong(format!(
+        "option 'lease_files' of the uml driver names '{path}', which is no absolute path"
+    )))
 }
 
 fn wrong(message: String) -> Error {
@@ -100,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn hangs_restarts_and_lease_files_are_taken() {
+        assert_eq!(read("hang_after", "0").unwrap().hang_after, None);
+        assert_eq!(
+            read("hang_after", "7").unwrap().hang_after,
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(read("crash_restarts", "0").unwrap().crash_restarts, 0);
+        let files = read("lease_files", "/a\n/b c").unwrap().lease_files;
+        assert_eq!(files, [PathBuf::from("/a"), PathBuf::from("/b c")]);
+    }
+
+    #[test]
     fn unknown_keys_and_wrong_values_are_refused_by_name() {
         for (key, value, words) in [
             ("start_timeuot", "5", "unknown option 'start_timeuot'"),
@@ -108,6 +151,9 @@ mod tests {
             ("start_timeout", "86401", "is '86401', not a number"),
             ("spare_consoles", "17", "is '17', not a number from 0 to 16"),
             ("spare_consoles", "-1", "is '-1', not a number"),
+            ("hang_after", "-1", "is '-1', not a number from 0"),
+            ("crash_restarts", "1001", "not a number from 0 to 1000"),
+            ("lease_files", "/a\nleases", "names 'leases'"),
         ] {
             let error = read(key, value).unwrap_err();
             assert_eq!(error.code(), Code::CONFIG_UNSUPPORTED);

@@ -143,7 +143,9 @@ pub enum Lifecycle {
 pub mod detail {
     pub const DEFINED_ADDED: u32 = 0;
     pub const DEFINED_UPDATED: u32 = 1;
+    pub const DEFINED_RENAMED: u32 = 2;
     pub const UNDEFINED_REMOVED: u32 = 0;
+    pub const UNDEFINED_RENAMED: u32 = 1;
     pub const STARTED_BOOTED: u32 = 0;
     pub const SUSPENDED_PAUSED: u32 = 0;
     pub const RESUMED_UNPAUSED: u32 = 0;

@@ -1,6 +1,7 @@
 //! `Memory`: how much memory a guest has, and the units in which people write it.
 
 use super::rest::Rest;
+use std::time::Duration;
 
 /// A guest's memory, in KiB.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +12,18 @@ pub struct Memory {
     pub current_kib: u64,
     /// What else `<memory>` held (`dumpCore`).
     pub rest: Rest,
+}
+
+impl super::DomainDef {
+    /// How often the figures of its memory are asked of the guest (`<memballoon>`, `<stats period>`); `None` leaves that to
+    /// the host.
+    #[must_use]
+    pub fn stats_period(&self) -> Option<Duration> {
+        let balloon = self.devices_rest.element("memballoon")?;
+        let stats = balloon.elements().find(|element| element.name == "stats")?;
+        let seconds = stats.attr("period")?.parse().ok().filter(|seconds| *seconds > 0);
+        seconds.map(Duration::from_secs)
+    }
 }
 
 /// Why a size was not understood.

@@ -11,6 +11,7 @@ use driver_api::types::guest::Exit;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+mod control;
 mod ports;
 mod refusals;
 
@@ -353,7 +354,7 @@ fn killed_guest_is_crashed_with_one_stopped_event() {
         (lab.brief().state, lab.brief().reason),
         (State::Shutoff, Reason::SHUTOFF_CRASHED)
     );
-    assert_eq!(lab.events(), ["stopped/2 id=-1"]);
+    assert_eq!(lab.events(), ["stopped/5 id=-1"]);
     assert!(lab.host.known().is_empty());
 }
 

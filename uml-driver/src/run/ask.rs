@@ -4,10 +4,12 @@
 
 use crate::core::{Core, refused, seize};
 use crate::mconsole::client::{Command, DEADLINE, Failure};
+use crate::pulse::vitals::Talk;
 use crate::state::machine::{Phase, Step, Verb};
 use crate::state::record::{Record, Run};
 use crate::state::status::Intent;
 use crate::state::table::Entry;
+use crate::stats::address::no_agent;
 use driver_api::error::Result;
 use driver_api::lock::guard::Job;
 use driver_api::lock::level::Unlocked;
@@ -16,21 +18,36 @@ use driver_api::types::domain::{DomainEventKind, Lifecycle, Reason, detail};
 use std::sync::Arc;
 
 impl Core {
-    /// Presses ctrl-alt-del and remembers why. What the guest's init makes of it is the guest's matter: it ends either
-    /// way, and the host, which starts every kernel with `noreboot`, does what was asked for.
-    pub(crate) fn press(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, intent: Intent) -> Result<()> {
+    /// Asks the guest in the first of these ways that there is, and remembers what for. What its init makes of it is the
+    /// guest's matter: it ends either way, and the host, which starts every kernel with `noreboot`, does what was asked
+    /// for.
+    pub(crate) fn press(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Arc<Entry>,
+        intent: Intent,
+        modes: &[Mode],
+    ) -> Result<()> {
         let (verb, what) = match intent {
             Intent::Reboot => (Verb::Reboot, "reboot"),
             _ => (Verb::Shutdown, "shutdown"),
         };
-        let (_job, run) = self.converse(cx, entry, verb, what, Some(intent))?;
-        run.monitor
-            .ask(Command::CtrlAltDel, DEADLINE)
-            .map(drop)
-            .map_err(|failure| {
-                self.unask(cx, entry, run.guest, intent);
-                failure.into_error(format!("domain '{}' could not be asked to {what}", entry.name))
-            })
+        let (_talk, run) = self.converse(cx, entry, verb, what, Some(intent))?;
+        let mut failed = no_agent(&entry.name);
+        for mode in modes {
+            if *mode == Mode::Agent && self.pulse.book.of(run.guest).agent.is_none() {
+                failed = no_agent(&entry.name);
+                continue;
+            }
+            match run.monitor.ask(mode.command(intent), DEADLINE) {
+                Ok(_) => return Ok(()),
+                Err(failure) => {
+                    failed = failure.into_error(format!("domain '{}' could not be asked to {what}", entry.name));
+                }
+            }
+        }
+        self.unask(cx, entry, run.guest, intent);
+        Err(failed)
     }
 
     /// Stops the guest's processor.
@@ -49,7 +66,7 @@ impl Core {
             // Suspending what is paused: nothing changes, and a stopped kernel must not hear another command.
             return Ok(());
         }
-        let (job, run) = self.converse(cx, entry, switch.verb, switch.what, None)?;
+        let (talk, run) = self.converse(cx, entry, switch.verb, switch.what, None)?;
         match run.monitor.ask(switch.command, DEADLINE) {
             Ok(_) => {}
             // A kernel that is there already, since an earlier answer came too late for us.
@@ -80,7 +97,8 @@ impl Core {
             id
         };
         self.emit(entry, id, &[switch.event]);
-        drop(job);
+        drop(talk);
+        self.pulse.wake();
         Ok(())
     }
 
@@ -104,7 +122,7 @@ impl Core {
         verb: Verb,
         what: &str,
         intent: Option<Intent>,
-    ) -> Result<(Job, Run)> {
+    ) -> Result<(Conversing, Run)> {
         let mut domain = seize(cx, entry.uuid)?;
         let record = entry.record()?;
         if !(verb == Verb::Resume && record.may_stop) {
@@ -120,7 +138,35 @@ impl Core {
             record.intent = intent;
             self.publish(entry, &mut domain, record)?;
         }
-        Ok((job, run))
+        let talk = self.pulse.talk(run.guest);
+        let conversing = Conversing { _job: job, _talk: talk };
+        Ok((conversing, run))
+    }
+}
+
+/// A conversation with a guest: no client has another one, and it is not asked for a sign of life meanwhile.
+#[derive(Debug)]
+pub(crate) struct Conversing {
+    _job: Job,
+    _talk: Talk,
+}
+
+/// A way to ask a guest to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// Its agent, by what the host writes into its kernel's log.
+    Agent,
+    /// Ctrl-alt-del, which its init is told of.
+    CtrlAltDel,
+}
+
+impl Mode {
+    const fn command(self, intent: Intent) -> Command {
+        match (self, intent) {
+            (Self::CtrlAltDel, _) => Command::CtrlAltDel,
+            (Self::Agent, Intent::Reboot) => Command::AgentReboot,
+            (Self::Agent, _) => Command::AgentShutdown,
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Ending {
     Panicked(String),
     /// The host ended it because a client wanted that.
     Destroyed,
+    /// The same, and it is to begin anew.
+    Reset,
     /// Something on the host's side ended it, in words.
     Lost(String),
 }
@@ -42,6 +44,9 @@ pub fn classify(exit: &Exit, intent: Intent, panic: Option<&str>) -> Ending {
     if intent == Intent::Destroy {
         return Ending::Destroyed;
     }
+    if intent == Intent::Reset {
+        return Ending::Reset;
+    }
     if let Some(reason) = panic {
         return Ending::Panicked(reason.to_owned());
     }
@@ -61,6 +66,21 @@ pub fn classify(exit: &Exit, intent: Intent, panic: Option<&str>) -> Ending {
         (_, Some(signal)) => Ending::Lost(format!("it was killed by signal {signal}")),
         (Some(code), None) => Ending::Lost(format!("it ended with exit code {code}")),
         (None, None) => Ending::Lost("nobody saw how it ended".to_owned()),
+    }
+}
+
+impl Ending {
+    /// What an administrator should know of it; `None` for an end that somebody wanted.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Self::Panicked(reason) if reason.is_empty() => {
+                Some("crashed: the guest's kernel aborted without telling why".to_owned())
+            }
+            Self::Panicked(reason) => Some(format!("crashed: the guest's kernel panicked ('{}')", reason.trim())),
+            Self::Lost(why) => Some(format!("ended from outside: {why}")),
+            Self::PoweredOff | Self::Rebooted | Self::Destroyed | Self::Reset => None,
+        }
     }
 }
 
@@ -111,7 +131,9 @@ const fn lifecycle(event: Lifecycle, detail: u32) -> DomainEventKind {
 pub fn outcome(ending: &Ending, policy: Policy) -> Outcome {
     let panicked = lifecycle(Lifecycle::Crashed, detail::CRASHED_PANICKED);
     let crashed = lifecycle(Lifecycle::Stopped, detail::STOPPED_CRASHED);
+    let failed = lifecycle(Lifecycle::Stopped, detail::STOPPED_FAILED);
     match ending {
+        Ending::Reset => Outcome::Again(Reason::RUNNING_BOOTED, Vec::new()),
         Ending::PoweredOff if policy.poweroff == Action::Restart => Outcome::Again(Reason::RUNNING_BOOTED, Vec::new()),
         Ending::Rebooted if policy.reboot == Action::Restart => Outcome::Again(Reason::RUNNING_BOOTED, Vec::new()),
         Ending::PoweredOff | Ending::Rebooted => Outcome::Over(
@@ -132,7 +154,8 @@ pub fn outcome(ending: &Ending, policy: Policy) -> Outcome {
             Reason::SHUTOFF_DESTROYED,
             vec![lifecycle(Lifecycle::Stopped, detail::STOPPED_DESTROYED)],
         ),
-        Ending::Lost(_) => Outcome::Over(State::Shutoff, Reason::SHUTOFF_CRASHED, vec![crashed]),
+        // The same reason, as elsewhere in libvirt: only the events tell a guest that was killed from one that panicked.
+        Ending::Lost(_) => Outcome::Over(State::Shutoff, Reason::SHUTOFF_CRASHED, vec![failed]),
     }
 }
 
@@ -258,7 +281,7 @@ mod tests {
         fn whoever_is_over_gets_exactly_one_stopped_event_and_it_is_the_last(
             code in prop::option::of(0..3),
             signal in prop::option::of(1..32),
-            intent in prop::sample::select(&[Intent::None, Intent::Shutdown, Intent::Reboot, Intent::Destroy][..]),
+            intent in prop::sample::select(&[Intent::None, Intent::Shutdown, Intent::Reboot, Intent::Destroy, Intent::Reset][..]),
             panic: bool,
             restart: bool,
         ) {
@@ -271,7 +294,7 @@ mod tests {
                 prop_assert_eq!(events.iter().filter(|kind| stopped(kind)).count(), 1);
                 prop_assert!(events.last().is_some_and(stopped));
             } else {
-                prop_assert!(restart && intent != Intent::Destroy);
+                prop_assert!(intent == Intent::Reset || restart && intent != Intent::Destroy);
             }
         }
     }

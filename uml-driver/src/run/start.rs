@@ -106,6 +106,7 @@ impl Core {
             record.panic = None;
             record.may_stop = false;
             record.crashes = 0;
+            record.last_end = None;
             let boot = self.begin_boot(entry.uuid);
             entry.publish(&mut domain, Some(record));
             if self.is_closing() {
@@ -232,6 +233,7 @@ impl Core {
             tracing::debug!(dom = %entry.name, %error, "the guest could not be killed: it may be gone already");
         }
         self.mailbox.close(guest, boot.has_exited());
+        self.pulse.book.forget(guest);
         if let Err(error) = self.host.forget(cx, guest) {
             tracing::warn!(dom = %entry.name, %error, "the guest's run folder is left");
         }
@@ -258,6 +260,7 @@ impl Core {
         };
         tracing::info!(dom = %entry.name, id = brief.id, guest = guest.0, "the guest is up");
         self.emit(entry, brief.id, events);
+        self.pulse.wake();
         self.end_boot(entry.uuid);
         loop {
             let waiting = self.mailbox.settle(guest, entry.uuid, Some(boot));
@@ -288,6 +291,7 @@ impl Core {
         if boot.is_cancelled() {
             return Err(cancelled());
         }
+        self.pulse.book.begin(run.guest);
         let mut record = Record::clone(&*entry.record()?);
         record.phase = record.phase.after(Step::Ready).unwrap_or(Phase::Running);
         if paused {
@@ -309,7 +313,8 @@ impl Core {
             tracing::warn!(dom = %entry.name, %error, "the guest could not be started");
             (Reason::SHUTOFF_FAILED, detail::STOPPED_FAILED)
         };
-        self.rest(cx, entry, Phase::Off, reason);
+        let message = (error.code() != ABORTED).then(|| format!("the last start failed: {error}"));
+        self.rest_because(cx, entry, Phase::Off, reason, message);
         self.emit(entry, None, &[DomainEventKind::Lifecycle(Lifecycle::Stopped, detail)]);
     }
 }
@@ -350,7 +355,7 @@ fn manner(exit: &Exit) -> String {
         Ending::Lost(why) => why,
         Ending::Panicked(_) => "its kernel panicked".to_owned(),
         Ending::PoweredOff | Ending::Rebooted => "it powered off".to_owned(),
-        Ending::Destroyed => "it was killed".to_owned(),
+        Ending::Destroyed | Ending::Reset => "it was killed".to_owned(),
     }
 }
 

@@ -14,15 +14,13 @@ use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainEventKind, Reason, State};
 use driver_api::types::guest::{Exit, GuestEvent, GuestId};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A guest that lived this long before it crashed gets its full count of restarts again.
 const SOUND_RUN: Duration = Duration::from_secs(60);
-/// How often in a row a guest that crashes at once is started again.
-const CRASH_RESTARTS: u32 = 5;
 
 /// What a new end of a guest asks for.
-enum Next {
+pub(super) enum Next {
     /// Nothing: another thread has dealt with it.
     Known,
     /// These events, and the end of these ports.
@@ -53,6 +51,7 @@ impl Core {
             GuestEvent::Exited(exit) => self.conclude(cx, entry, guest, &exit),
             GuestEvent::Notified(datagram) => match notification(&datagram) {
                 Ok(Notification::Panic(reason)) => self.panicked(cx, entry, guest, reason),
+                Ok(Notification::User(text)) => self.agent_said(entry, guest, &text, Instant::now()),
                 Ok(other) => tracing::debug!(dom = %entry.name, ?other, "a notification of the guest"),
                 Err(error) => tracing::debug!(dom = %entry.name, %error, "a notification makes no sense"),
             },
@@ -96,16 +95,33 @@ impl Core {
         guest: GuestId,
         exit: &Exit,
     ) {
+        let next = self.note_and_forget(cx, entry, guest, exit);
+        self.follow(cx, entry, next);
+    }
+
+    /// Notes a guest's end, and clears away what the host has of it.
+    pub(super) fn note_and_forget(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Entry,
+        guest: GuestId,
+        exit: &Exit,
+    ) -> Next {
         let next = self.note_end(cx, entry, guest, exit).unwrap_or_else(|error| {
             tracing::error!(dom = %entry.name, %error, "the guest's end could not be noted");
             Next::Known
         });
-        if let Next::Known = next {
-            return;
+        if !matches!(next, Next::Known) {
+            self.forget_vitals(entry, guest);
+            if let Err(error) = self.host.forget(cx, guest) {
+                tracing::warn!(dom = %entry.name, %error, "the guest's run folder is left");
+            }
         }
-        if let Err(error) = self.host.forget(cx, guest) {
-            tracing::warn!(dom = %entry.name, %error, "the guest's run folder is left");
-        }
+        next
+    }
+
+    /// Does what a guest's end asks for.
+    pub(super) fn follow(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, next: Next) {
         match next {
             Next::Known => {}
             Next::Rest(events, ports) => {
@@ -137,10 +153,14 @@ impl Core {
             _ => 0,
         };
         let mut policy = policy(&record.current);
-        if crashes > CRASH_RESTARTS && policy.crash == Action::Restart {
+        let mut last_end = ending.message();
+        if crashes > self.options.crash_restarts && policy.crash == Action::Restart {
             tracing::warn!(dom = %entry.name, crashes, "the guest crashes as soon as it runs: it stays off");
             policy.crash = Action::Destroy;
+            let limit = format!("; it did so {crashes} times in a row and stays off ('crash_restarts')");
+            last_end = last_end.map(|message| message + &limit);
         }
+        let last_end = last_end.map(Arc::from);
         match outcome(&ending, policy) {
             Outcome::Again(reason, events) => {
                 let mut after = Record::clone(&record);
@@ -153,6 +173,7 @@ impl Core {
                 after.arriving = None;
                 after.remnants = Arc::default();
                 after.crashes = crashes;
+                after.last_end = last_end;
                 after.reason = reason;
                 self.promise_restart(entry, &record, reason);
                 self.begin_boot(entry.uuid);
@@ -166,7 +187,7 @@ impl Core {
                     Phase::Off
                 };
                 self.store.remove_status(entry.uuid);
-                entry.publish(&mut domain, rested(&record, phase, reason));
+                entry.publish(&mut domain, rested(&record, phase, reason, last_end));
                 Ok(Next::Rest(events, Arc::clone(&record.ports)))
             }
         }
@@ -188,12 +209,26 @@ impl Core {
 
     /// Publishes a domain without a guest; a transient one is gone.
     pub(crate) fn rest(&self, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, phase: Phase, reason: Reason) {
+        self.rest_because(cx, entry, phase, reason, None);
+    }
+
+    /// The same, with what an administrator should know of it.
+    pub(crate) fn rest_because(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Arc<Entry>,
+        phase: Phase,
+        reason: Reason,
+        message: Option<String>,
+    ) {
         let rested = seize(cx, entry.uuid).map(|mut domain| {
             self.store.remove_status(entry.uuid);
             let record = entry.load();
             entry.publish(
                 &mut domain,
-                record.as_ref().and_then(|record| rested(record, phase, reason)),
+                record
+                    .as_ref()
+                    .and_then(|record| rested(record, phase, reason, message.map(Arc::from))),
             );
             record.map(|record| Arc::clone(&record.ports)).unwrap_or_default()
         });
@@ -211,7 +246,8 @@ impl Core {
         // Not on this thread: the new guest's notifications may come on it.
         let restart = move || {
             let done = core.host.session("restart a guest", &mut |cx| {
-                core.restart(cx, &own, reason);
+                // What went wrong has been told and noted.
+                drop(core.restart(cx, &own, reason));
                 Ok(())
             });
             if let Err(error) = done {
@@ -224,21 +260,25 @@ impl Core {
         }
     }
 
-    fn restart(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>, reason: Reason) {
+    /// Starts a guest again that has ended; back to rest when that fails.
+    pub(super) fn restart(
+        self: &Arc<Self>,
+        cx: &mut Cx<'_, Unlocked>,
+        entry: &Arc<Entry>,
+        reason: Reason,
+    ) -> Result<()> {
         let restarted = entry.record().and_then(|record| {
             let boot = self.boot_of(entry.uuid);
             let prepared = self.prepare(entry, &record.current)?;
             let run = self.boot(cx, entry, &prepared, &boot, false, None)?;
             self.welcome(cx, entry, run, &boot, reason, &[DomainEventKind::Reboot])
         });
-        if let Err(error) = restarted {
-            self.give_up(cx, entry, &error);
-        }
+        restarted.map(drop).inspect_err(|error| self.give_up(cx, entry, error))
     }
 }
 
 /// The record of a domain whose guest is gone; `None` for a transient one, unless it is to be remembered as crashed.
-pub(crate) fn rested(record: &Record, phase: Phase, reason: Reason) -> Option<Record> {
+pub(crate) fn rested(record: &Record, phase: Phase, reason: Reason, last_end: Option<Arc<str>>) -> Option<Record> {
     let current = match (&record.next, phase) {
         (Some(next), _) => Arc::clone(next),
         (None, Phase::Crashed) => Arc::clone(&record.current),
@@ -248,6 +288,7 @@ pub(crate) fn rested(record: &Record, phase: Phase, reason: Reason) -> Option<Re
         phase,
         reason,
         autostart: record.autostart,
+        last_end,
         ..Record::idle(current, record.next.clone())
     })
 }

@@ -127,21 +127,35 @@ impl Core {
         Ok(())
     }
 
+    /// Sets whether the domain is started with the host when that starts the next time, and then no more.
+    pub(crate) fn set_autostart_once(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
+        let entry = self.table.entry(uuid)?;
+        let _domain = seize(cx, uuid)?;
+        is_defined(&entry)?;
+        self.store.set_autostart_once(&entry.name, on)
+    }
+
     /// Sets whether the domain is started with the host.
     pub(crate) fn set_autostart(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
         let entry = self.table.entry(uuid)?;
         let mut domain = seize(cx, uuid)?;
-        let record = entry.record()?;
-        if record.next.is_none() {
-            return Err(refused(
-                &entry,
-                "is transient and can not be started with the host: define it first",
-            ));
-        }
+        let record = is_defined(&entry)?;
         self.store.set_autostart(&entry.name, on)?;
         let mut after = Record::clone(&record);
         after.autostart = on;
         entry.publish(&mut domain, Some(after));
         Ok(())
+    }
+}
+
+/// The domain, which has a definition that the host could start.
+fn is_defined(entry: &Entry) -> Result<Arc<Record>> {
+    let record = entry.record()?;
+    match &record.next {
+        Some(_) => Ok(record),
+        None => Err(refused(
+            entry,
+            "is transient and can not be started with the host: define it first",
+        )),
     }
 }

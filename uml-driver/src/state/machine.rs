@@ -32,6 +32,7 @@ pub enum Verb {
     Destroy,
     /// Its devices or its memory are changed while it runs.
     Change,
+    Reset,
 }
 
 /// What happens to a domain.
@@ -87,9 +88,12 @@ impl Phase {
     pub const fn permits(self, verb: Verb) -> Result<(), &'static str> {
         match (self, verb) {
             (Self::Off | Self::Crashed, Verb::Start)
-            | (Self::Running, Verb::Shutdown | Verb::Reboot | Verb::Suspend | Verb::Destroy | Verb::Change)
+            | (
+                Self::Running,
+                Verb::Shutdown | Verb::Reboot | Verb::Suspend | Verb::Destroy | Verb::Change | Verb::Reset,
+            )
             // Suspending what is paused changes nothing and is no error, as elsewhere in libvirt.
-            | (Self::Paused, Verb::Suspend | Verb::Resume | Verb::Destroy)
+            | (Self::Paused, Verb::Suspend | Verb::Resume | Verb::Destroy | Verb::Reset)
             | (Self::Starting | Self::Restarting | Self::Crashed, Verb::Destroy) => Ok(()),
             (Self::Running | Self::Paused, Verb::Start) => Err("is running already"),
             (Self::Starting, _) => Err("is being started"),

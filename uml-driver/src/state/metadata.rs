@@ -7,6 +7,7 @@ use driver_api::error::Result;
 use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::metadata::MetadataChange;
+use driver_api::types::notice::{DomainNotice, Notice};
 use driver_api::types::uuid::Uuid;
 use std::sync::Arc;
 
@@ -42,8 +43,21 @@ impl Core {
         after.current = current.unwrap_or(after.current);
         after.updated = after.differs();
         // What is on the disk already is shown, whatever becomes of the status document.
+        let id = after.shown_id();
         let published = self.publish(&entry, &mut domain, after);
-        published.inspect_err(|_| entry.publish(&mut domain, Some(only_stored)))
+        published.inspect_err(|_| entry.publish(&mut domain, Some(only_stored)))?;
+        drop(domain);
+        let (kind, _, _, uri) = change.parts();
+        self.host.notify(DomainNotice {
+            uuid,
+            name: entry.name.clone(),
+            id,
+            notice: Notice::MetadataChanged {
+                kind,
+                uri: uri.map(ToOwned::to_owned),
+            },
+        });
+        Ok(())
     }
 }
 

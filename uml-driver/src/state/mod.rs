@@ -21,10 +21,12 @@
 pub mod atomic;
 pub mod define;
 pub mod machine;
+mod messages;
 pub mod metadata;
 pub mod record;
 pub mod recover;
 pub mod remnant;
+mod rename;
 pub(crate) mod scope;
 pub mod status;
 pub mod store;

@@ -27,6 +27,8 @@ pub struct Run {
     pub live: Live,
     /// Since when this host knows it.
     pub since: Instant,
+    /// What the kernel did not let the host isolate, in words; not known of a guest that was taken over.
+    pub not_isolated: Vec<String>,
 }
 
 /// A console that the supervisor serves.
@@ -59,6 +61,7 @@ impl Run {
                 })
                 .collect(),
             since: Instant::now(),
+            not_isolated: started.not_isolated.clone(),
         }
     }
 
@@ -149,6 +152,8 @@ pub struct Record {
     pub may_stop: bool,
     /// How often in a row it crashed soon after its boot and was started again.
     pub crashes: u32,
+    /// How its last run ended, or why its last start failed, in words, if nobody wanted that. Gone with its next start.
+    pub last_end: Option<Arc<str>>,
 }
 
 impl Record {
@@ -172,6 +177,7 @@ impl Record {
             panic: None,
             may_stop: false,
             crashes: 0,
+            last_end: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::machine::{Phase, Verb};
 use super::record::{Port, Record, Run};
 use super::status::Status;
-use super::store::file_name;
+use super::store::{Found, file_name};
 use super::table::Entry;
 use crate::core::{Core, fault, seize};
 use crate::def::DomainDef;
@@ -17,9 +17,13 @@ use driver_api::types::domain::{DomainEventKind, Lifecycle, Reason, detail};
 use driver_api::types::guest::{ConsoleSpec, GuestId, Started};
 use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+/// Another one at each boot of the machine.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A guest that a status document and the host both know.
 struct Survivor {
@@ -32,11 +36,12 @@ struct Survivor {
 impl Core {
     /// Loads every definition and takes over every guest that is to be kept.
     pub(crate) fn bring_up(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
-        for found in self.store.definitions()? {
+        for found in self.whole_definitions()? {
             if let Err(error) = self.load_definition(cx, &found.path, &found.text) {
                 self.store.set_aside(&found.path, &error);
             }
         }
+        self.store.sweep_links();
         let mut statuses: HashMap<Uuid, Status> = self.store.statuses()?.into_iter().collect();
         // Before anything is started that could be given one of them.
         let devices = statuses.values().flat_map(Status::taken);
@@ -73,6 +78,9 @@ impl Core {
                 tracing::warn!(%uuid, %error, "a guest that was being restarted is lost");
                 self.mourn(cx, uuid, &status);
             }
+        }
+        if let Err(error) = self.take_pulse() {
+            tracing::error!(%error, "guests that hang are not noticed");
         }
         Ok(())
     }
@@ -186,6 +194,7 @@ impl Core {
             };
             record.intent = survivor.status.intent;
             record.run = Some(survivor.run());
+            self.pulse.book.begin(guest);
             entry.publish(&mut domain, Some(record));
         }
         tracing::info!(dom = %entry.name, id = survivor.status.id, guest = guest.0, "a guest was taken over");
@@ -234,19 +243,91 @@ impl Core {
     }
 
     /// Starts every domain that is to be started with the host; one that fails does not keep the others from it.
+    ///
+    /// Once a boot of the machine: a host that is restarted must not start again what somebody has shut down since.
     pub(crate) fn autostart(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>) {
+        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+        if self.store.has_autostarted(boot.trim()) {
+            tracing::info!("domains have been started with the host since the machine booted");
+            return;
+        }
         for entry in self.table.entries() {
-            let wanted = entry
-                .load()
-                .is_some_and(|r| r.autostart && r.phase.permits(Verb::Start).is_ok());
-            if wanted
-                && !self.is_closing()
-                && let Err(error) = self.start(cx, &entry, &Wish::default())
-            {
-                tracing::error!(dom = %entry.name, %error, "autostart failed");
+            if self.is_closing() {
+                // The next host goes on.
+                return;
             }
+            self.autostart_one(cx, &entry);
+        }
+        if let Err(error) = self.store.save_autostarted(boot.trim()) {
+            tracing::warn!(%error, "the next host will start domains again that were shut down");
         }
     }
+
+    fn autostart_one(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>, entry: &Arc<Entry>) {
+        let once = self.store.is_autostarted_once(&entry.name);
+        let Some(record) = entry.load().filter(|record| record.autostart || once) else {
+            return;
+        };
+        // Before it is used: it must not be used again, whatever comes of it.
+        if once && let Err(error) = self.store.set_autostart_once(&entry.name, false) {
+            tracing::error!(dom = %entry.name, %error, "a domain that was to be started once will be started again");
+        }
+        if record.phase.permits(Verb::Start).is_ok()
+            && let Err(error) = self.start(cx, entry, &Wish::default())
+        {
+            tracing::error!(dom = %entry.name, %error, "autostart failed");
+        }
+    }
+
+    /// The definitions, without those that an interrupted renaming left under the old name.
+    fn whole_definitions(&self) -> Result<Vec<Found>> {
+        let mut found = self.store.definitions()?;
+        for (old, new) in renamed(&found) {
+            tracing::info!(from = %old, to = %new, "a renaming that was interrupted is finished");
+            let ended = self.store.copy_autostart(&old, &new);
+            match ended.and_then(|()| self.store.remove_definition(&old)) {
+                Ok(()) => found.retain(|found| found.path.file_name() != Some(OsStr::new(&file_name(&old)))),
+                Err(error) => tracing::error!(dom = %old, %error, "what was renamed is left under its old name, too"),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Pairs of names of one domain whose definitions differ in nothing else: the older file's first.
+fn renamed(found: &[Found]) -> Vec<(String, String)> {
+    let mut seen: HashMap<Uuid, (DomainDef, Option<SystemTime>)> = HashMap::new();
+    let mut pairs = Vec::new();
+    for found in found {
+        let Ok(def) = DomainDef::from_xml(found.text.as_bytes()) else {
+            continue;
+        };
+        // A file under another name than its own is a copy that somebody made.
+        if found.path.file_name() != Some(OsStr::new(&file_name(&def.name))) {
+            continue;
+        }
+        let time = std::fs::metadata(&found.path).and_then(|meta| meta.modified()).ok();
+        let Some((other, before)) = seen.remove(&def.uuid) else {
+            seen.insert(def.uuid, (def, time));
+            continue;
+        };
+        let same_name = DomainDef {
+            name: other.name.clone(),
+            ..def.clone()
+        };
+        if same_name != other {
+            seen.insert(other.uuid, (other, before));
+            continue;
+        }
+        let (old, new, time) = if time >= before {
+            (other, def, time)
+        } else {
+            (def, other, before)
+        };
+        pairs.push((old.name.clone(), new.name.clone()));
+        seen.insert(new.uuid, (new, time));
+    }
+    pairs
 }
 
 /// The ports that a guest has from the last host.

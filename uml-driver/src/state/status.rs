@@ -22,10 +22,12 @@ pub enum Intent {
     Reboot,
     /// To be gone.
     Destroy,
+    /// To be gone, and to begin anew.
+    Reset,
 }
 
 impl Intent {
-    const ALL: [Self; 4] = [Self::None, Self::Shutdown, Self::Reboot, Self::Destroy];
+    const ALL: [Self; 5] = [Self::None, Self::Shutdown, Self::Reboot, Self::Destroy, Self::Reset];
 
     const fn name(self) -> &'static str {
         match self {
@@ -33,6 +35,7 @@ impl Intent {
             Self::Shutdown => "shutdown",
             Self::Reboot => "reboot",
             Self::Destroy => "destroy",
+            Self::Reset => "reset",
         }
     }
 }

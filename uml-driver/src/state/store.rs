@@ -74,6 +74,11 @@ impl Store {
         self.conf.join("autostart")
     }
 
+    /// Links of those that are started with the host once.
+    fn once_dir(&self) -> PathBuf {
+        self.conf.join("autostart-once")
+    }
+
     fn status_dir(&self) -> PathBuf {
         self.run.join("status")
     }
@@ -84,6 +89,10 @@ impl Store {
 
     fn link(&self, name: &str) -> PathBuf {
         self.autostart_dir().join(file_name(name))
+    }
+
+    fn once_link(&self, name: &str) -> PathBuf {
+        self.once_dir().join(file_name(name))
     }
 
     fn status(&self, uuid: Uuid) -> PathBuf {
@@ -108,10 +117,58 @@ impl Store {
         remove(&path).map_err(|e| failed("remove the definition", &path, e))?;
         atomic::sync_folder(&self.conf).map_err(|e| failed("flush the folder", &self.conf, e))?;
         // A link without its definition means nothing; the next start removes it.
-        if let Err(cause) = remove(&self.link(name)) {
-            tracing::warn!(dom = name, error = %cause, "the autostart link could not be removed");
+        for link in [self.link(name), self.once_link(name)] {
+            if let Err(cause) = remove(&link) {
+                tracing::warn!(dom = name, error = %cause, "the autostart link could not be removed");
+            }
         }
         Ok(())
+    }
+
+    /// Stores a definition under its new name and removes it under the old one, with its autostart links. Whenever this is
+    /// interrupted, one of the two is there, or both; [`Store::remove_definition`] then ends it.
+    ///
+    /// # Errors
+    /// 38; the old definition is then there as before, and it alone.
+    pub fn rename_definition(&self, old: &str, new: &str, xml: &str) -> Result<()> {
+        let done = self.save_definition(new, xml).and_then(|()| {
+            self.copy_autostart(old, new)?;
+            self.remove_definition(old)
+        });
+        done.inspect_err(|_| {
+            if let Err(error) = self.remove_definition(new) {
+                tracing::error!(dom = old, %error, "a definition is stored under two names");
+            }
+        })
+    }
+
+    /// What is started with the host is so under its new name.
+    ///
+    /// # Errors
+    /// 38.
+    pub fn copy_autostart(&self, old: &str, new: &str) -> Result<()> {
+        if self.is_autostarted(old) {
+            self.set_autostart(new, true)?;
+        }
+        if self.is_autostarted_once(old) {
+            self.set_autostart_once(new, true)?;
+        }
+        Ok(())
+    }
+
+    /// Removes autostart links that lead to no definition.
+    pub fn sweep_links(&self) {
+        for folder in [self.autostart_dir(), self.once_dir()] {
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
+            for link in entries.flatten().map(|entry| entry.path()) {
+                let dangles = link.is_symlink() && !link.exists();
+                if dangles && let Err(cause) = remove(&link) {
+                    tracing::warn!(file = %link.display(), error = %cause, "a link to no definition could not be removed");
+                }
+            }
+        }
     }
 
     /// Every definition that can be read, in the order of file names; the others are set aside.
@@ -144,21 +201,42 @@ impl Store {
         std::fs::read_link(self.link(name)).is_ok_and(|target| target == link_target(name))
     }
 
+    /// Whether the domain is to be started with the host, once.
+    #[must_use]
+    pub fn is_autostarted_once(&self, name: &str) -> bool {
+        std::fs::read_link(self.once_link(name)).is_ok_and(|target| target == link_target(name))
+    }
+
     /// Makes or removes the autostart link; either may be the case already.
     ///
     /// # Errors
     /// 38.
     pub fn set_autostart(&self, name: &str, on: bool) -> Result<()> {
-        if self.is_autostarted(name) == on {
-            return Ok(());
-        }
-        let link = self.link(name);
-        remove(&link).map_err(|e| failed("remove the autostart link", &link, e))?;
-        if on {
-            std::os::unix::fs::symlink(link_target(name), &link)
-                .map_err(|e| failed("make the autostart link", &link, e))?;
-        }
-        atomic::sync_folder(&self.autostart_dir()).map_err(|e| failed("flush the autostart link", &link, e))
+        set_link(&self.link(name), name, self.is_autostarted(name), on)
+    }
+
+    /// The same for the link that is used once.
+    ///
+    /// # Errors
+    /// 38.
+    pub fn set_autostart_once(&self, name: &str, on: bool) -> Result<()> {
+        set_link(&self.once_link(name), name, self.is_autostarted_once(name), on)
+    }
+
+    /// Whether this boot's autostart has been done, under this host or one before it.
+    #[must_use]
+    pub fn has_autostarted(&self, boot: &str) -> bool {
+        std::fs::read_to_string(self.run.join("autostarted")).is_ok_and(|done| done.trim() == boot)
+    }
+
+    /// Remembers that it has.
+    ///
+    /// # Errors
+    /// 38.
+    pub fn save_autostarted(&self, boot: &str) -> Result<()> {
+        let path = self.run.join("autostarted");
+        atomic::write(&path, format!("{boot}\n").as_bytes(), Keep::UntilReboot)
+            .map_err(|e| failed("remember that domains were started with the host in", &path, e))
     }
 
     /// Writes the status document of a running domain.
@@ -233,6 +311,20 @@ impl Store {
 
 fn link_target(name: &str) -> PathBuf {
     Path::new("..").join(file_name(name))
+}
+
+fn set_link(link: &Path, name: &str, is: bool, on: bool) -> Result<()> {
+    if is == on {
+        return Ok(());
+    }
+    remove(link).map_err(|e| failed("remove the autostart link", link, e))?;
+    let folder = link.parent().unwrap_or(link);
+    if on {
+        // Few need the folder of those that are started once.
+        std::fs::create_dir_all(folder).map_err(|e| failed("make the folder", folder, e))?;
+        std::os::unix::fs::symlink(link_target(name), link).map_err(|e| failed("make the autostart link", link, e))?;
+    }
+    atomic::sync_folder(folder).map_err(|e| failed("flush the autostart link", link, e))
 }
 
 fn broken_name(path: &Path, n: u32) -> PathBuf {

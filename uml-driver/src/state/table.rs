@@ -9,19 +9,22 @@ use driver_api::types::domain::DomainBrief;
 use driver_api::types::uuid::Uuid;
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// A domain's place in the table. It is there from before the domain's first record to after its last.
+/// A domain's place in the table. It is there from before the domain's first record to after its last, or until the
+/// domain gets another name, and with it another place.
 #[derive(Debug)]
 pub struct Entry {
     /// The domain.
     pub uuid: Uuid,
-    /// Its name, which never changes.
+    /// Its name, which never changes: a renamed domain has another place.
     pub name: String,
     record: ArcSwapOption<Record>,
     /// Signals a new record to those few who wait for one; guards nothing.
     published: (Mutex<()>, Condvar),
+    /// Where the domain is now that got another name.
+    successor: OnceLock<Arc<Self>>,
 }
 
 impl Entry {
@@ -31,6 +34,7 @@ impl Entry {
             name: name.to_owned(),
             record: ArcSwapOption::empty(),
             published: (Mutex::new(()), Condvar::new()),
+            successor: OnceLock::new(),
         }
     }
 
@@ -38,6 +42,12 @@ impl Entry {
     #[must_use]
     pub fn load(&self) -> Option<Arc<Record>> {
         self.record.load_full()
+    }
+
+    /// The domain at this moment, wherever it is: for readers whose index is a moment old. Writers find nothing at the old
+    /// place and so can not change what is no longer there.
+    fn shown(&self) -> Option<Arc<Record>> {
+        self.load().or_else(|| self.successor.get()?.shown())
     }
 
     /// The domain at this moment.
@@ -93,7 +103,20 @@ impl Table {
     /// 42 when there is none, or none with a domain in it.
     pub fn entry(&self, uuid: Uuid) -> Result<Arc<Entry>> {
         let entry = self.index.load().by_uuid.get(&uuid).cloned();
+        let entry = entry.map(|entry| match (entry.load(), entry.successor.get()) {
+            (None, Some(successor)) => Arc::clone(successor),
+            _ => entry,
+        });
         entry.filter(|e| e.load().is_some()).ok_or_else(|| no_domain(&uuid))
+    }
+
+    /// A domain at this moment, for reading: also while it is being renamed.
+    ///
+    /// # Errors
+    /// 42 when there is none.
+    pub fn record(&self, uuid: Uuid) -> Result<Arc<Record>> {
+        let entry = self.index.load().by_uuid.get(&uuid).cloned();
+        entry.and_then(|entry| entry.shown()).ok_or_else(|| no_domain(&uuid))
     }
 
     /// Whether this is the place that is in the table now.
@@ -116,27 +139,32 @@ impl Table {
     #[must_use]
     pub fn briefs(&self) -> Vec<DomainBrief> {
         let index = self.index.load();
-        index.by_uuid.values().filter_map(|e| Some(e.load()?.brief())).collect()
+        index
+            .by_uuid
+            .values()
+            .filter_map(|e| Some(e.shown()?.brief()))
+            .collect()
     }
 
     /// A domain by UUID.
     #[must_use]
     pub fn by_uuid(&self, uuid: Uuid) -> Option<DomainBrief> {
-        Some(self.index.load().by_uuid.get(&uuid)?.load()?.brief())
+        Some(self.index.load().by_uuid.get(&uuid)?.shown()?.brief())
     }
 
     /// A domain by name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<DomainBrief> {
         let index = self.index.load();
-        Some(index.by_uuid.get(index.by_name.get(name)?)?.load()?.brief())
+        let brief = index.by_uuid.get(index.by_name.get(name)?)?.shown()?.brief();
+        (brief.name == name).then_some(brief)
     }
 
     /// An active domain by id.
     #[must_use]
     pub fn by_id(&self, id: i32) -> Option<DomainBrief> {
         let index = self.index.load();
-        let records = index.by_uuid.values().filter_map(|e| e.load());
+        let records = index.by_uuid.values().filter_map(|e| e.shown());
         records
             .into_iter()
             .find(|r| r.shown_id() == Some(id))
@@ -170,6 +198,46 @@ impl Table {
         index.by_name.insert(name.to_owned(), uuid);
         self.index.store(Arc::new(index));
         Ok(entry)
+    }
+
+    /// Gives a domain another place, under another name, with the record that `store` makes of the present one.
+    ///
+    /// # Errors
+    /// 9 when the name belongs to another domain, 42 when the domain is gone, and what `store` says; nothing has changed
+    /// then.
+    pub fn rename(
+        &self,
+        held: &mut Guard<'_, Virt, W>,
+        entry: &Arc<Entry>,
+        name: &str,
+        store: impl FnOnce(&Record) -> Result<Record>,
+    ) -> Result<Arc<Entry>> {
+        let index = self.index.load_full();
+        let mut domain: Guard<'_, Domain, W> = held.domain_write(entry.uuid)?;
+        if !self.holds(entry) {
+            return Err(no_domain(&entry.name));
+        }
+        let record = entry.record()?;
+        if let Some(owner) = index.by_name.get(name).filter(|owner| **owner != entry.uuid) {
+            let message = format!(
+                "domain '{}' can not be called '{name}': so is the domain with uuid '{owner}'",
+                entry.name
+            );
+            return Err(Error::new(Code::OPERATION_FAILED, Origin::UML, message));
+        }
+        let renamed = store(&record)?;
+        let successor = Arc::new(Entry::new(entry.uuid, name));
+        successor.publish(&mut domain, Some(renamed));
+        let mut index = Index::clone(&index);
+        index.by_uuid.insert(entry.uuid, Arc::clone(&successor));
+        index.by_name.remove(&entry.name);
+        index.by_name.insert(name.to_owned(), entry.uuid);
+        self.index.store(Arc::new(index));
+        // Set before the old place is empty: whoever finds it empty finds this.
+        if entry.successor.set(Arc::clone(&successor)).is_ok() {
+            entry.publish(&mut domain, None);
+        }
+        Ok(successor)
     }
 
     /// Removes a place that has no domain in it any more.

@@ -69,6 +69,8 @@ pub(crate) struct FakeHost {
     pub(crate) workers: Workers,
     /// Guests do what they are told, but do not answer.
     pub(crate) mute: Arc<AtomicBool>,
+    /// What guests' kernels were told, in order.
+    pub(crate) heard: Arc<Mutex<Vec<String>>>,
     run: PathBuf,
     /// Guests are never given the same number again.
     count: AtomicU64,
@@ -93,7 +95,7 @@ fn notification(kind: u32, text: &str) -> GuestEvent {
 }
 
 /// The guest's side of mconsole until its socket is told to quit.
-fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool) {
+fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool, heard: &Mutex<Vec<String>>) {
     let mut stopped = false;
     let mut request = [0_u8; 600];
     while let Ok((_, from)) = socket.recv_from(&mut request) {
@@ -102,8 +104,11 @@ fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool) {
             .unwrap()
             .trim_end_matches('\0')
             .to_owned();
+        heard.lock().push(command.clone());
         let (error, text) = match command.as_str() {
             "version" => (0_u32, "Linux"),
+            "proc meminfo" => (0, "MemTotal: 53448 kB\nMemFree: 40000 kB\nMemAvailable: 41000 kB\n"),
+            "proc diskstats" => (0, "98 0 ubda 10 0 80 5 20 0 160 7 0 8 9 0 0 0 0 3 4\n"),
             "stop" if stopped => (1, "Already stopped"),
             "go" if !stopped => (1, "Not stopped"),
             "stop" | "go" => (0, ""),
@@ -139,6 +144,7 @@ impl FakeHost {
             log: Arc::default(),
             filtered: Mutex::default(),
             mute: Arc::default(),
+            heard: Arc::default(),
             workers: Workers::default(),
             run: root.join("guests"),
             count: AtomicU64::new(0),
@@ -183,6 +189,11 @@ impl FakeHost {
     /// A guest says that it panicked.
     pub(crate) fn panic(&self, guest: u64, why: &str) {
         self.tell(guest, notification(1, why));
+    }
+
+    /// Guest root writes something for the host.
+    pub(crate) fn says(&self, guest: u64, text: &str) {
+        self.tell(guest, notification(3, text));
     }
 
     /// A guest ends by itself.
@@ -298,8 +309,8 @@ impl HostLink for Arc<FakeHost> {
         std::fs::create_dir_all(run_dir.join("guest")).unwrap();
         let path = run_dir.join("guest/mconsole");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let (folder, mute) = (run_dir.clone(), Arc::clone(&self.mute));
-        std::thread::spawn(move || speak(&socket, &folder, &mute));
+        let (folder, mute, heard) = (run_dir.clone(), Arc::clone(&self.mute), Arc::clone(&self.heard));
+        std::thread::spawn(move || speak(&socket, &folder, &mute, &heard));
         let started = Started {
             guest: number,
             domain: spec.domain,

@@ -19,9 +19,17 @@ fn unknown_flags_are_refused_and_unsupported_ones_named() {
         assert_eq!(code(uml.undefine(cx, a, 64)), 8);
         assert_eq!(code(uml.destroy(cx, a, 2)), 8);
         assert_eq!(code(uml.shutdown(cx, a, 64)), 8);
-        let error = uml.reboot(cx, a, flags::SHUTDOWN_AGENT).unwrap_err();
-        assert_eq!(error.code(), Code::ARGUMENT_UNSUPPORTED);
-        assert!(error.to_string().contains("agent"), "{error}");
+        const PARAVIRT: u32 = 16;
+        for (mode, name) in [
+            (flags::SHUTDOWN_SIGNAL, "signal"),
+            (flags::SHUTDOWN_INITCTL, "initctl"),
+            (PARAVIRT, "paravirt"),
+        ] {
+            let error = uml.reboot(cx, a, mode).unwrap_err();
+            assert_eq!(error.code(), Code::ARGUMENT_UNSUPPORTED);
+            assert!(error.to_string().contains(&format!("'{name}'")), "{error}");
+            uml.shutdown(cx, a, mode | flags::SHUTDOWN_ACPI).unwrap();
+        }
         uml.shutdown(cx, a, flags::SHUTDOWN_AGENT | flags::SHUTDOWN_ACPI)
             .unwrap();
     });
