@@ -239,6 +239,7 @@ fn autostart() {
         let _out = host.virsh(&["autostart", name]).ok();
     }
     host.stop();
+    another_boot(&host);
     host.serve();
     wait::until("the guest has been started", || {
         (host.state("vm1") == "running (booted)").then_some(())
@@ -249,8 +250,16 @@ fn autostart() {
     let _out = host.virsh(&["autostart", "--disable", "vm1"]).ok();
     let _out = host.virsh(&["destroy", "vm1"]).ok();
     host.stop();
+    another_boot(&host);
     host.serve();
     assert_eq!(host.state("vm1"), "shut off (unknown)");
+}
+
+/// As if the machine had been started again, with which autostart begins anew.
+fn another_boot(host: &Host) {
+    let marker = host.root().join("run/lockstep/uml/autostarted");
+    wait::until("the host has looked what to start", || marker.exists().then_some(()));
+    std::fs::write(marker, "another boot").expect("the marker can be written");
 }
 
 fn undefine_running() {

@@ -10,13 +10,16 @@
 use conformance::case::{Case, run_all};
 use std::process::ExitCode;
 
+mod agent;
 mod bad_input;
 mod bindings;
 mod boot;
 mod console;
+mod control;
 mod crash;
 mod debian;
 mod escape;
+mod figures;
 mod filter_faults;
 mod filter_stress;
 mod filtering;
@@ -37,13 +40,16 @@ mod unprivileged;
 
 fn main() -> ExitCode {
     let rooms = [
+        agent::CASES,
         bad_input::CASES,
         bindings::CASES,
         boot::CASES,
         console::CASES,
+        control::CASES,
         crash::CASES,
         debian::CASES,
         escape::CASES,
+        figures::CASES,
         filter_faults::CASES,
         filter_stress::CASES,
         filters::CASES,

@@ -72,7 +72,8 @@ struct Overlay {
 
 const SECTOR: usize = 512;
 const HEADER: usize = 32;
-const BITMAP: u64 = 32 + 4096;
+/// The header's words and the path of the file below.
+const HEAD: u64 = 32 + 4096;
 
 impl Overlay {
     fn open(file: &Path, backing: &Path) -> io::Result<Self> {
@@ -90,13 +91,17 @@ impl Overlay {
         let size = word(12) << 32 | word(16);
         let alignment = word(24);
         let bytes = size.div_ceil(SECTOR as u64).div_ceil(8);
-        let data = (BITMAP + bytes).checked_next_multiple_of(alignment);
+        let aligned = |place: u64| {
+            let place = place.checked_next_multiple_of(alignment);
+            place.ok_or_else(|| wrong("its header makes no sense"))
+        };
+        let bitmap = aligned(HEAD)?;
         Ok(Self {
             file,
             backing,
             size,
-            bitmap: BITMAP,
-            data: data.ok_or_else(|| wrong("its header makes no sense"))?,
+            bitmap,
+            data: aligned(bitmap.saturating_add(bytes))?,
         })
     }
 
@@ -139,9 +144,9 @@ mod tests {
         super::super::cow::make(&cow, &base).unwrap();
         let file = File::options().write(true).open(&cow).unwrap();
         // Sectors 1 and 9 were written by the guest.
-        file.write_all_at(&[0b10, 0b10], BITMAP).unwrap();
-        file.write_all_at(&[b'1'; SECTOR], 8192 + SECTOR as u64).unwrap();
-        file.write_all_at(&[b'9'; SECTOR], 8192 + 9 * SECTOR as u64).unwrap();
+        file.write_all_at(&[0b10, 0b10], 8192).unwrap();
+        file.write_all_at(&[b'1'; SECTOR], 12288 + SECTOR as u64).unwrap();
+        file.write_all_at(&[b'9'; SECTOR], 12288 + 9 * SECTOR as u64).unwrap();
         let overlay = Overlay::open(&cow, &base).unwrap();
         let mut all = vec![0; 10 * SECTOR];
         overlay.read(&mut all, 0).unwrap();
