@@ -137,6 +137,7 @@ impl Instance {
             }
         };
         let served = runtime.block_on(self.server.run(until, DRAIN)).map_err(step("serve"));
+        self.dispatch.finish(DRAIN);
         // A boot that autostart waits for ends by its own deadline; the driver is told to hurry by `close`.
         self.plugins.close(DRAIN);
         if autostart.join().is_err() {

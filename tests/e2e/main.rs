@@ -11,6 +11,7 @@ use conformance::case::{Case, run_all};
 use std::process::ExitCode;
 
 mod agent;
+mod autodestroy;
 mod bad_input;
 mod bindings;
 mod boot;
@@ -41,6 +42,7 @@ mod unprivileged;
 fn main() -> ExitCode {
     let rooms = [
         agent::CASES,
+        autodestroy::CASES,
         bad_input::CASES,
         bindings::CASES,
         boot::CASES,

@@ -33,14 +33,15 @@ fn known_flags(given: u32, known: u32) -> Result<()> {
     }
 }
 
-/// What the flags of a start ask for.
-fn start_paused(given: u32, known: u32) -> Result<bool> {
-    known_flags(given, known | flags::START_AUTODESTROY)?;
-    if given & flags::START_AUTODESTROY != 0 {
-        let message = "guests that end with their client's connection ('autodestroy') are not supported";
-        return Err(fault(Code::CONFIG_UNSUPPORTED, message));
-    }
-    Ok(given & flags::START_PAUSED != 0)
+/// What the flags of a start ask for. That a guest ends with its client's connection is the host's to do, which knows
+/// clients; here it is remembered, for a host that comes after.
+fn wish(given: u32, known: u32) -> Result<Wish> {
+    known_flags(given, known | flags::START_PAUSED | flags::START_AUTODESTROY)?;
+    Ok(Wish {
+        paused: given & flags::START_PAUSED != 0,
+        autodestroy: given & flags::START_AUTODESTROY != 0,
+        transient: None,
+    })
 }
 
 /// The ways to ask a UML guest to end that a client names, in the order in which they are tried.
@@ -158,8 +159,8 @@ impl VirtDriver for Uml {
     }
 
     fn create(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
-        let paused = start_paused(given, flags::START_PAUSED | flags::START_VALIDATE)?;
-        self.0.create(cx, DomainDef::from_xml(xml.as_bytes())?, paused)
+        let wish = wish(given, flags::START_VALIDATE)?;
+        self.0.create(cx, DomainDef::from_xml(xml.as_bytes())?, wish)
     }
 
     fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
@@ -176,11 +177,7 @@ impl VirtDriver for Uml {
     fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<DomainBrief> {
         // There is no saved image that could be bypassed: every start is a fresh boot.
         let fresh = flags::START_BYPASS_CACHE | flags::START_FORCE_BOOT;
-        let paused = start_paused(given, flags::START_PAUSED | fresh)?;
-        let wish = Wish {
-            paused,
-            transient: None,
-        };
+        let wish = wish(given, fresh)?;
         self.0.start(cx, &self.0.table.entry(uuid)?, &wish)
     }
 

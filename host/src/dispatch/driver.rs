@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The token of one call into a driver.
 type Token = abi::lock::Call;
 
-fn lacks(plugin: &Plugin, what: &str) -> Error {
+pub(super) fn lacks(plugin: &Plugin, what: &str) -> Error {
     let text = format!("not supported: the driver '{}' does not offer {what}", plugin.name());
     Error::new(Code::NO_SUPPORT, Origin::NONE, text)
 }

@@ -1,7 +1,7 @@
 //! Changing domains: definitions and the verbs of a guest's life.
 
-use super::Dispatch;
 use super::domain::find;
+use super::{Dispatch, autodestroy};
 use crate::rpc::codec::domain::{
     DomainCreate, DomainCreateWithFlags, DomainCreateXml, DomainDefineXml, DomainDefineXmlFlags, DomainDestroy,
     DomainDestroyFlags, DomainReboot, DomainRef, DomainResume, DomainSetAutostart, DomainShutdown, DomainShutdownFlags,
@@ -25,6 +25,7 @@ fn define_with(host: &Dispatch, call: &Call<'_>, xml: &str, flags: u32) -> Resul
 
 pub(super) fn create_xml(host: &Dispatch, call: &Call<'_>, args: DomainCreateXml) -> Result<DomainRef> {
     let domain = host.change(call, "create", |virt, cx| virt.create(cx, &args.xml, args.flags))?;
+    autodestroy::bind(host, call, &domain, args.flags)?;
     Ok(DomainRef::from(&domain))
 }
 
@@ -39,6 +40,7 @@ pub(super) fn create_flags(host: &Dispatch, call: &Call<'_>, args: DomainCreateW
 fn start(host: &Dispatch, call: &Call<'_>, dom: &DomainRef, flags: u32) -> Result<DomainRef> {
     let uuid = find(host, call, dom)?.uuid;
     let domain = host.change(call, "start", |virt, cx| virt.start(cx, uuid, flags))?;
+    autodestroy::bind(host, call, &domain, flags)?;
     Ok(DomainRef::from(&domain))
 }
 

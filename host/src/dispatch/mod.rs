@@ -2,6 +2,7 @@
 //!
 //! Each procedure is one function in the file of its noun; [`answer`] is the list of those that are served.
 
+mod autodestroy;
 mod binding;
 mod capabilities;
 mod connect;
@@ -38,12 +39,14 @@ use crate::rpc::codec::{self, Procedure};
 use crate::rpc::procs::Class;
 use crate::server::{Answer, Call, Client, Peer, Service};
 use crate::supervisor::Guests;
+use autodestroy::Endings;
 use driver_api::error::Result;
 use driver_api::types::uuid::Uuid;
 use session::Sessions;
 use stats::{address, block, bulk, cpu, interface, memory, vcpu};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::Level;
 
 /// The rooms that answering a call may need.
@@ -68,6 +71,7 @@ pub struct Dispatch {
     privileged: bool,
     machine: Machine,
     suspender: Suspender,
+    endings: Endings,
     _events: Subscription,
 }
 
@@ -96,8 +100,14 @@ impl Dispatch {
             privileged: paths.privileged,
             suspender: Suspender::new(machine.clone(), NOTICE),
             machine,
+            endings: Endings::default(),
             _events: events,
         })
+    }
+
+    /// Waits for what goes on behind clients that are gone, so long at most.
+    pub fn finish(&self, within: Duration) {
+        self.endings.finish(within);
     }
 
     /// Whether a client is connected or a guest runs.
@@ -135,7 +145,11 @@ impl Service for Dispatch {
     }
 
     fn closed(&self, client: &Arc<Client>) {
-        self.sessions.close(client.id());
+        if let Some(session) = self.sessions.close(client.id())
+            && let (Some(plugin), false) = (session.virt, session.bonds.is_empty())
+        {
+            self.endings.begin(plugin, client.id(), session.bonds);
+        }
     }
 }
 

@@ -24,6 +24,15 @@ pub(super) struct Registration {
     pub(super) domain: Option<Uuid>,
 }
 
+/// A guest that ends with its client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bond {
+    /// The domain.
+    pub(super) uuid: Uuid,
+    /// Its id, which tells this run from later ones.
+    pub(super) id: i32,
+}
+
 /// What one client opened.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -34,6 +43,8 @@ pub(super) struct Session {
     pub(super) uri: String,
     registrations: Vec<Registration>,
     next_callback: i32,
+    /// The guests that end with this connection.
+    pub(super) bonds: Vec<Bond>,
 }
 
 /// All open sessions, by client.
@@ -49,12 +60,13 @@ impl Sessions {
             uri,
             registrations: Vec::new(),
             next_callback: 0,
+            bonds: Vec::new(),
         };
         self.0.lock().insert(session.client.id(), session);
     }
 
-    pub(super) fn close(&self, client: u64) {
-        self.0.lock().remove(&client);
+    pub(super) fn close(&self, client: u64) -> Option<Session> {
+        self.0.lock().remove(&client)
     }
 
     pub(super) fn count(&self) -> usize {

@@ -244,6 +244,7 @@ fn unborn(record: &Record) -> Status {
         id: record.id,
         phase: record.phase,
         reason: record.reason,
+        autodestroy: record.autodestroy,
         devices: record.devices(),
         xml: record.current.to_xml(None),
         ..Status::default()

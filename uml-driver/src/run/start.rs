@@ -35,6 +35,8 @@ const ABORTED: Code = Code(78);
 pub(crate) struct Wish {
     /// The guest is to be stopped before the call returns.
     pub(crate) paused: bool,
+    /// The guest ends with the connection of the client that starts it.
+    pub(crate) autodestroy: bool,
     /// Start this definition and not the stored one.
     pub(crate) transient: Option<Arc<DomainDef>>,
 }
@@ -107,6 +109,7 @@ impl Core {
             record.may_stop = false;
             record.crashes = 0;
             record.last_end = None;
+            record.autodestroy = wish.autodestroy;
             let boot = self.begin_boot(entry.uuid);
             entry.publish(&mut domain, Some(record));
             if self.is_closing() {

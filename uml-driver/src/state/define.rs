@@ -32,12 +32,12 @@ impl Core {
         self: &Arc<Self>,
         cx: &mut Cx<'_, Unlocked>,
         def: DomainDef,
-        paused: bool,
+        wish: Wish,
     ) -> Result<DomainBrief> {
         let def = Arc::new(def);
         let wish = Wish {
-            paused,
             transient: Some(Arc::clone(&def)),
+            ..wish
         };
         let (entry, started) = self.with_place(cx, &def, |core, cx, entry| {
             let started = core.start(cx, entry, &wish);

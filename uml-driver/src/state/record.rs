@@ -154,6 +154,8 @@ pub struct Record {
     pub crashes: u32,
     /// How its last run ended, or why its last start failed, in words, if nobody wanted that. Gone with its next start.
     pub last_end: Option<Arc<str>>,
+    /// This run ends with the connection of the client that started it.
+    pub autodestroy: bool,
 }
 
 impl Record {
@@ -178,6 +180,7 @@ impl Record {
             may_stop: false,
             crashes: 0,
             last_end: None,
+            autodestroy: false,
         }
     }
 
@@ -252,6 +255,7 @@ impl Record {
             phase: self.phase,
             reason: self.reason,
             intent: self.intent,
+            autodestroy: self.autodestroy,
             socket: run.monitor.socket.clone(),
             consoles: run.lines.iter().take(in_order).map(|line| line.alias.clone()).collect(),
             lines: run

@@ -69,20 +69,36 @@ impl Core {
             statuses.remove(&started.domain);
         }
         self.adopt_all(cx, survivors);
+        self.end_orphans(cx);
         for (uuid, status) in statuses {
             if status.phase == Phase::Starting {
                 self.clear_start(cx, uuid, &status);
+            } else if status.phase == Phase::Restarting && status.autodestroy {
+                self.mourn(cx, uuid, &status, Reason::SHUTOFF_DESTROYED, detail::STOPPED_DESTROYED);
             } else if status.phase != Phase::Restarting {
-                self.mourn(cx, uuid, &status);
+                self.mourn(cx, uuid, &status, Reason::SHUTOFF_FAILED, detail::STOPPED_FAILED);
             } else if let Err(error) = self.go_on_restarting(cx, uuid, &status) {
                 tracing::warn!(%uuid, %error, "a guest that was being restarted is lost");
-                self.mourn(cx, uuid, &status);
+                self.mourn(cx, uuid, &status, Reason::SHUTOFF_FAILED, detail::STOPPED_FAILED);
             }
         }
         if let Err(error) = self.take_pulse() {
             tracing::error!(%error, "guests that hang are not noticed");
         }
         Ok(())
+    }
+
+    /// Ends the guests that were to end with a client's connection: those ended with the last host.
+    fn end_orphans(self: &Arc<Self>, cx: &mut Cx<'_, Unlocked>) {
+        for entry in self.table.entries() {
+            if !entry.load().is_some_and(|record| record.autodestroy) {
+                continue;
+            }
+            tracing::info!(dom = %entry.name, "its client went with the last host: the guest is ended");
+            if let Err(error) = self.destroy(cx, &entry, false) {
+                tracing::warn!(dom = %entry.name, %error, "a guest that should have ended with its client runs on");
+            }
+        }
     }
 
     fn load_definition(&self, cx: &mut Cx<'_, Unlocked>, path: &Path, text: &str) -> Result<()> {
@@ -230,16 +246,15 @@ impl Core {
         self.store.remove_status(uuid);
     }
 
-    /// Deals with a guest that was running and of which nothing is left to tell how it ended.
-    fn mourn(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status) {
+    /// Deals with a guest that was running and of which nothing is left: how it ended is told by whoever knows.
+    fn mourn(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, status: &Status, reason: Reason, detail: u32) {
         tracing::warn!(%uuid, guest = status.guest, "a guest is gone without a trace");
         self.id_is_taken(status.id);
         self.store.remove_status(uuid);
         self.close_devices(cx, &status.taken().collect::<Vec<_>>());
         let Ok(entry) = self.table.entry(uuid) else { return };
-        self.rest(cx, &entry, Phase::Off, Reason::SHUTOFF_FAILED);
-        let stopped = DomainEventKind::Lifecycle(Lifecycle::Stopped, detail::STOPPED_FAILED);
-        self.emit(&entry, None, &[stopped]);
+        self.rest(cx, &entry, Phase::Off, reason);
+        self.emit(&entry, None, &[DomainEventKind::Lifecycle(Lifecycle::Stopped, detail)]);
     }
 
     /// Starts every domain that is to be started with the host; one that fails does not keep the others from it.
@@ -348,6 +363,7 @@ fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
     record.current = Arc::clone(def);
     record.reason = status.reason;
     record.id = status.id;
+    record.autodestroy = status.autodestroy;
     record.ports = inherited_ports(entry, def, status);
     record.balloon = status.balloon;
     record.remnants = status.remnants.as_slice().into();

@@ -64,6 +64,8 @@ pub struct Status {
     pub reason: Reason,
     /// What was asked of it.
     pub intent: Intent,
+    /// Whether it ends with the connection of the client that started it, which no next host has.
+    pub autodestroy: bool,
     /// The kernel's socket, relative to the run folder.
     pub socket: PathBuf,
     /// The aliases of its consoles, in the order of their places at the supervisor, as far as none is left out.
@@ -109,6 +111,9 @@ impl Status {
             self.intent.name(),
             self.socket.display(),
         );
+        if self.autodestroy {
+            text.push_str("autodestroy yes\n");
+        }
         for alias in &self.consoles {
             // Writing to a string does not fail.
             let _ = writeln!(text, "console {alias}");
@@ -175,6 +180,8 @@ impl Status {
             intent: field("intent")
                 .and_then(|name| Intent::ALL.into_iter().find(|intent| intent.name() == name))
                 .ok_or(BadStatus("the intent is unknown"))?,
+            // Absent from documents of hosts that did not know it, too.
+            autodestroy: field("autodestroy") == Some("yes"),
             socket: field("socket")
                 .map(PathBuf::from)
                 .ok_or(BadStatus("no socket is named"))?,
@@ -250,33 +257,38 @@ mod tests {
             prop::collection::vec(remnant, 0..4),
         );
         (
-            (any::<u64>(), 1..i32::MAX, phases, any::<u32>(), intents),
+            (
+                any::<u64>(),
+                1..i32::MAX,
+                phases,
+                any::<u32>(),
+                (intents, any::<bool>()),
+            ),
             consoles,
             devices,
             changed,
             "(?s).{0,80}",
         )
-            .prop_map(
-                |((guest, id, phase, reason, intent), consoles, devices, changed, xml)| {
-                    let (lines, interfaces, ports, balloon, remnants) = changed;
-                    Status {
-                        guest,
-                        id,
-                        phase,
-                        reason: Reason(reason),
-                        intent,
-                        socket: "uml/my vm/mconsole".into(),
-                        consoles,
-                        lines,
-                        devices,
-                        interfaces,
-                        ports,
-                        balloon,
-                        remnants,
-                        xml,
-                    }
-                },
-            )
+            .prop_map(|((guest, id, phase, reason, asked), consoles, devices, changed, xml)| {
+                let (lines, interfaces, ports, balloon, remnants) = changed;
+                Status {
+                    guest,
+                    id,
+                    phase,
+                    reason: Reason(reason),
+                    intent: asked.0,
+                    autodestroy: asked.1,
+                    socket: "uml/my vm/mconsole".into(),
+                    consoles,
+                    lines,
+                    devices,
+                    interfaces,
+                    ports,
+                    balloon,
+                    remnants,
+                    xml,
+                }
+            })
     }
 
     proptest! {

@@ -11,7 +11,7 @@ fn unknown_flags_are_refused_and_unsupported_ones_named() {
         assert_eq!(code(uml.define(cx, "<domain/>", 2)), 8);
         assert_eq!(code(uml.create(cx, "<domain/>", flags::START_FORCE_BOOT)), 8);
         assert_eq!(code(uml.start(cx, a, 32)), 8);
-        assert_eq!(code(uml.start(cx, a, flags::START_AUTODESTROY)), 67);
+        assert_eq!(code(uml.start(cx, a, flags::START_AUTODESTROY)), 55);
         assert_eq!(
             code(uml.start(cx, a, flags::START_BYPASS_CACHE | flags::START_FORCE_BOOT)),
             55

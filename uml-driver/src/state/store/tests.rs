@@ -108,6 +108,7 @@ fn statuses_come_back_and_damaged_ones_are_set_aside() {
         phase: Phase::Paused,
         reason: Reason::PAUSED_USER,
         intent: Intent::Reboot,
+        autodestroy: true,
         socket: "uml/vm1/mconsole".into(),
         consoles: vec!["console0".to_owned()],
         devices: vec!["vnet0".to_owned()],
