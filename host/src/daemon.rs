@@ -5,6 +5,7 @@ mod group;
 use crate::config::Config;
 use crate::dispatch::{Dispatch, Rooms};
 use crate::event::Events;
+use crate::inhibit::{self, Inhibitor};
 use crate::lock::{self, Locks, Watchdog};
 use crate::logging::{self, Logging};
 use crate::paths;
@@ -58,6 +59,7 @@ pub struct Instance {
     dispatch: Arc<Dispatch>,
     server: Server,
     idle_timeout: Option<Duration>,
+    _inhibitor: Option<Inhibitor>,
     _watchdog: Watchdog,
 }
 
@@ -99,6 +101,7 @@ impl Instance {
         let dispatch = Arc::new(dispatch);
         // Drivers come up before anybody is served: a client must never see a list without the guests that run.
         plugins.bring_up();
+        let inhibitor = inhibitor(config, &events, &plugins);
         let mut server = Server::new(Arc::clone(&dispatch) as Arc<dyn server::Service>, server_limits(config))
             .map_err(step("start worker threads"))?;
         for listener in listeners(config)? {
@@ -109,6 +112,7 @@ impl Instance {
             dispatch,
             server,
             idle_timeout: config.idle_timeout,
+            _inhibitor: inhibitor,
             _watchdog: watchdog,
         })
     }
@@ -204,6 +208,18 @@ async fn asked_to_stop(plugins: Arc<Plugins>) -> io::Result<()> {
             }
         }
     }
+}
+
+/// What keeps the machine from a shutdown while guests run. A user's own host leaves that to the user's session.
+fn inhibitor(config: &Config, events: &Arc<Events>, plugins: &Arc<Plugins>) -> Option<Inhibitor> {
+    if !config.settings.host.inhibit || !config.paths.privileged {
+        return None;
+    }
+    let plugins = Arc::clone(plugins);
+    let started = Inhibitor::start(events, move || !plugins.running().is_empty(), inhibit::logind);
+    started
+        .inspect_err(|error| tracing::warn!(%error, "a shutdown of the machine does not wait for guests"))
+        .ok()
 }
 
 fn lock_limits(config: &Config) -> lock::Limits {

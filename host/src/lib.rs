@@ -6,6 +6,7 @@ pub mod config;
 pub mod daemon;
 pub mod dispatch;
 pub mod event;
+pub mod inhibit;
 pub mod lock;
 pub mod logging;
 pub mod node;

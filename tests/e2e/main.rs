@@ -26,6 +26,7 @@ mod filter_stress;
 mod filtering;
 mod filters;
 mod hanging;
+mod inhibit;
 mod interfaces;
 mod jobs;
 mod learning;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         filters::CASES,
         filtering::CASES,
         hanging::CASES,
+        inhibit::CASES,
         interfaces::CASES,
         jobs::CASES,
         learning::CASES,

@@ -36,6 +36,7 @@ pub struct Host {
     root: TempDir,
     child: Option<Child>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     /// The user that the host and its clients run as; the test's own without.
     user: Option<u32>,
     program: PathBuf,
@@ -56,6 +57,19 @@ impl Host {
     pub fn start_with(arguments: &[&str]) -> Self {
         let mut host = Self::new("ls");
         host.arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        host.serve();
+        host
+    }
+
+    /// Starts a host with further arguments and variables in its environment.
+    #[must_use]
+    pub fn start_in_environment(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut host = Self::new("ls");
+        host.arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        host.environment = environment
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         host.serve();
         host
     }
@@ -108,6 +122,7 @@ impl Host {
             root,
             child: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
             user: None,
             program: binary(),
         }
@@ -148,7 +163,8 @@ impl Host {
             .arg("serve")
             .arg("--root")
             .arg(self.root())
-            .args(&self.arguments);
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a descriptor"))

@@ -14,6 +14,8 @@ pub enum Need {
     Virsh,
     /// The Python binding, from `python3-libvirt`.
     PythonLibvirt,
+    /// `dbus-daemon`, from `dbus`, and what makes a service for it: `python3-dbus` and `python3-gi`.
+    Dbus,
     /// `virt-install`, from `virtinst`.
     VirtInstall,
     /// `mmdebstrap` and `dnsmasq`, for a Debian guest and its addresses.
@@ -31,6 +33,11 @@ impl Need {
             Self::Uml => on_path("linux.uml"),
             Self::Virsh => on_path("virsh"),
             Self::PythonLibvirt => Path::new("/usr/lib/python3/dist-packages/libvirt.py").exists(),
+            Self::Dbus => {
+                let modules = ["dbus/__init__.py", "gi/__init__.py"];
+                let found = |module: &&str| Path::new("/usr/lib/python3/dist-packages").join(module).exists();
+                on_path("dbus-daemon") && modules.iter().all(found)
+            }
             Self::VirtInstall => on_path("virt-install"),
             Self::Debian => on_path("mmdebstrap") && on_path("dnsmasq"),
             Self::History => has_history(),
@@ -40,6 +47,7 @@ impl Need {
             Self::Uml => "no linux.uml",
             Self::Virsh => "no virsh",
             Self::PythonLibvirt => "no python3-libvirt",
+            Self::Dbus => "no dbus",
             Self::VirtInstall => "no virt-install",
             Self::Debian => "no mmdebstrap or no dnsmasq",
             Self::History => "no history",

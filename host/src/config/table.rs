@@ -135,6 +135,11 @@ settings! {
         #[doc = "Offences against the lock order after which a driver is taken out of service; 0 never does."]
         strikes: u32 = 10,
     }
+    #[doc = "The host and its machine."]
+    host: Host {
+        #[doc = "Whether a shutdown of the machine waits while guests run, as long as systemd-logind lets it."]
+        inhibit: bool = true,
+    }
     #[doc = "Console logs of guests."]
     console: Console {
         #[doc = "Size at which a log is rotated."]

@@ -34,7 +34,7 @@ use crate::logging::Logging;
 use crate::node::Machine;
 use crate::node::suspend::{NOTICE, Suspender};
 use crate::paths::Paths;
-use crate::plugin::{Plugin, Plugins};
+use crate::plugin::Plugins;
 use crate::rpc::codec::{self, Procedure};
 use crate::rpc::procs::Class;
 use crate::server::{Answer, Call, Client, Peer, Service};
@@ -113,20 +113,8 @@ impl Dispatch {
     /// Whether a client is connected or a guest runs.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.sessions.count() > 0 || !running(&self.plugins).is_empty()
+        self.sessions.count() > 0 || !self.plugins.running().is_empty()
     }
-}
-
-/// The names of all guests that run, whoever runs them; a driver that does not answer has none.
-fn running(plugins: &Plugins) -> Vec<String> {
-    let active = |plugin: Arc<Plugin>| {
-        let domains = plugin.read("list", |driver| {
-            driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
-        });
-        let domains = domains.unwrap_or_default().into_iter();
-        domains.filter(|domain| domain.id.is_some()).map(|domain| domain.name)
-    };
-    plugins.virts().into_iter().flat_map(active).collect()
 }
 
 impl Service for Dispatch {

@@ -1,6 +1,6 @@
 //! Facts about the machine, and what can be changed of it: the host's own answers, whatever driver a client has opened.
 
-use super::{Dispatch, running};
+use super::Dispatch;
 use crate::node::ksm;
 use crate::node::pages::Change;
 use crate::node::power::Target;
@@ -205,7 +205,7 @@ pub(super) fn suspend(host: &Dispatch, _: &Call<'_>, args: NodeSuspendForDuratio
     known_flags("a sleep of the machine", args.flags, 0)?;
     let target = Target::from_number(args.target)?;
     let plugins = Arc::clone(&host.plugins);
-    host.suspender.ask(target, args.duration, move || running(&plugins))
+    host.suspender.ask(target, args.duration, move || plugins.running())
 }
 
 #[cfg(test)]

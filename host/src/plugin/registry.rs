@@ -194,6 +194,19 @@ impl Plugins {
         self.shared.virts()
     }
 
+    /// The names of all guests that run, whichever driver runs them; a driver that does not answer has none.
+    #[must_use]
+    pub fn running(&self) -> Vec<String> {
+        let active = |plugin: Arc<Plugin>| {
+            let domains = plugin.read("list", |driver| {
+                driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
+            });
+            let domains = domains.unwrap_or_default().into_iter();
+            domains.filter(|domain| domain.id.is_some()).map(|domain| domain.name)
+        };
+        self.virts().into_iter().flat_map(active).collect()
+    }
+
     /// The virt driver that serves this URI scheme.
     ///
     /// # Errors
