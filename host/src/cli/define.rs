@@ -4,6 +4,7 @@ use super::Session;
 use super::args::{Domain, File};
 use super::exit::{Context, Failure};
 use crate::client::Connection;
+use crate::rpc::codec::control::DomainSetAutostartOnce;
 use crate::rpc::codec::domain::{
     DomainDefineXmlFlags, DomainGetXmlDesc, DomainRef, DomainSetAutostart, DomainUndefineFlags,
 };
@@ -60,6 +61,9 @@ pub enum Verb {
         /// Do not any more
         #[arg(long)]
         disable: bool,
+        /// Only the next time, and then no more
+        #[arg(long)]
+        once: bool,
     },
 }
 
@@ -149,22 +153,25 @@ impl Verb {
                 out.document("xml", &xml)
             }
             Self::Edit { domain, skip_validate } => edit(session, domain.word(), *skip_validate),
-            Self::Autostart { domain, disable } => {
-                let mut connection = session.connect()?;
-                let dom = connection.find_domain(domain.word())?;
-                let call = DomainSetAutostart {
-                    dom: dom.clone(),
-                    autostart: i32::from(!disable),
-                };
-                connection
-                    .call(&call)
-                    .context(|| format!("cannot change the autostart of '{}'", dom.name))?;
-                let word = if *disable { "unmarked" } else { "marked" };
-                let value = json!({ "autostart": !disable, "name": dom.name, "uuid": dom.uuid.to_string() });
-                out.done(format_args!("Domain '{}' {word} as autostarted", dom.name), &value)
-            }
+            Self::Autostart { domain, disable, once } => autostart(session, domain, !disable, *once),
         }
     }
+}
+
+fn autostart(session: &Session, domain: &Domain, on: bool, once: bool) -> Result<(), Failure> {
+    let (mut connection, dom) = session.find(domain)?;
+    let (of, autostart) = (dom.clone(), i32::from(on));
+    let done = match once {
+        true => connection.call(&DomainSetAutostartOnce { dom: of, autostart }),
+        false => connection.call(&DomainSetAutostart { dom: of, autostart }),
+    };
+    done.context(|| format!("cannot change the autostart of '{}'", dom.name))?;
+    let word = if on { "marked" } else { "unmarked" };
+    let how = if once { "autostarted once" } else { "autostarted" };
+    let value = json!({ "autostart": on, "once": once, "name": dom.name, "uuid": dom.uuid.to_string() });
+    session
+        .out
+        .done(format_args!("Domain '{}' {word} as {how}", dom.name), &value)
 }
 
 /// What a program is told of a verb that is done.
@@ -222,7 +229,7 @@ fn definition(connection: &mut Connection, dom: &DomainRef) -> Result<String, Fa
 }
 
 /// An editor may be a command with options, so a shell takes it apart, as virsh, git and others do.
-fn run_editor(file: &Path) -> Result<(), Failure> {
+pub(super) fn run_editor(file: &Path) -> Result<(), Failure> {
     let named = ["VISUAL", "EDITOR"]
         .into_iter()
         .filter_map(|name| std::env::var(name).ok());

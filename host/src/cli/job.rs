@@ -26,6 +26,9 @@ const OPERATIONS: [&str; 2] = ["Unknown", "Start"];
 /// `virDomainControlState`.
 const CONTROLS: [&str; 4] = ["ok", "background job", "occupied", "error"];
 
+/// `virDomainControlErrorReason`.
+const REASONS: [&str; 4] = ["", "unknown", "monitor failure", "internal error"];
+
 fn word(words: &[&'static str], number: u64) -> &'static str {
     let word = usize::try_from(number).ok().and_then(|number| words.get(number));
     word.copied().unwrap_or("unknown")
@@ -81,8 +84,12 @@ impl Verb {
                     return out.json(&json!({ "state": state, "since_ms": info.state_time }));
                 }
                 let (seconds, millis) = (info.state_time / 1000, info.state_time % 1000);
-                match info.state {
-                    0 | 3 => out.line(format_args!("{state}\n")),
+                match (info.state, info.details) {
+                    (0, _) | (3, 0) => out.line(format_args!("{state}\n")),
+                    (3, why) => {
+                        let why = word(&REASONS, why.into());
+                        out.line(format_args!("{state}: {why} ({seconds}.{millis:03}s)\n"))
+                    }
                     _ => out.line(format_args!("{state} ({seconds}.{millis:03}s)\n")),
                 }
             }

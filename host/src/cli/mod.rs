@@ -3,32 +3,45 @@
 //! Each group of verbs is one file with its arguments and what they do; [`output`] alone writes to the terminal, and
 //! [`exit`] alone knows the exit codes.
 
+pub mod address;
 pub mod args;
+pub mod block;
 pub mod cell;
 pub mod complete;
 pub mod console;
+pub mod control;
 pub mod define;
+pub mod device;
+pub mod disk;
 pub mod event;
 pub mod exit;
 pub mod filter;
 pub mod host;
 pub mod inspect;
+pub mod interface;
 pub mod job;
 pub mod lifecycle;
+pub mod limit;
 pub mod look;
 pub mod machine;
+pub mod memory;
 pub mod node;
+pub mod note;
 pub mod output;
 pub mod run;
 pub mod serve;
 pub mod signals;
+pub mod stats;
 pub mod summary;
 pub mod terminal;
 pub mod trace;
 pub mod trial;
+pub mod tune;
+pub mod vcpu;
 pub mod words;
 
 use crate::client::{self, Connection, Target, Wish};
+use crate::rpc::codec::domain::DomainRef;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{Exit, Failure};
 use output::{Form, Output};
@@ -83,6 +96,42 @@ pub enum Verb {
     /// What runs on a guest.
     #[command(flatten)]
     Job(job::Verb),
+    /// Devices of guests.
+    #[command(flatten)]
+    Device(device::Verb),
+    /// Disks that come and go.
+    #[command(flatten)]
+    Disk(disk::Verb),
+    /// Disks as they are.
+    #[command(flatten)]
+    Block(block::Verb),
+    /// Network interfaces of guests.
+    #[command(flatten)]
+    Interface(interface::Verb),
+    /// Addresses and traffic of guests.
+    #[command(flatten)]
+    Address(address::Verb),
+    /// Memory of guests.
+    #[command(flatten)]
+    Memory(memory::Verb),
+    /// Processors of guests.
+    #[command(flatten)]
+    Vcpu(vcpu::Verb),
+    /// Limits of guests.
+    #[command(flatten)]
+    Limit(limit::Verb),
+    /// Limits of guests' devices.
+    #[command(flatten)]
+    Tune(tune::Verb),
+    /// Figures of guests.
+    #[command(flatten)]
+    Stats(stats::Verb),
+    /// Control of guests.
+    #[command(flatten)]
+    Control(control::Verb),
+    /// Notes about guests.
+    #[command(flatten)]
+    Note(note::Verb),
     /// Consoles.
     #[command(flatten)]
     Console(console::Verb),
@@ -145,6 +194,16 @@ impl Session {
         let target = Target::choose(&wish).map_err(client::Error::from)?;
         Ok(Connection::open(&target)?)
     }
+
+    /// Connects to it and finds a guest there.
+    ///
+    /// # Errors
+    /// As [`Session::connect`], or no such guest.
+    pub fn find(&self, domain: &args::Domain) -> Result<(Connection, DomainRef), Failure> {
+        let mut connection = self.connect()?;
+        let dom = connection.find_domain(domain.word())?;
+        Ok((connection, dom))
+    }
 }
 
 /// The command with everything that its help says.
@@ -186,6 +245,18 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Define(verb) => verb.perform(&session),
         Verb::Lifecycle(verb) => verb.perform(&session),
         Verb::Job(verb) => verb.perform(&session),
+        Verb::Device(verb) => verb.perform(&session),
+        Verb::Disk(verb) => verb.perform(&session),
+        Verb::Block(verb) => verb.perform(&session),
+        Verb::Interface(verb) => verb.perform(&session),
+        Verb::Address(verb) => verb.perform(&session),
+        Verb::Memory(verb) => verb.perform(&session),
+        Verb::Vcpu(verb) => verb.perform(&session),
+        Verb::Limit(verb) => verb.perform(&session),
+        Verb::Tune(verb) => verb.perform(&session),
+        Verb::Stats(verb) => verb.perform(&session),
+        Verb::Control(verb) => verb.perform(&session),
+        Verb::Note(verb) => verb.perform(&session),
         Verb::Console(verb) => verb.perform(&session),
         Verb::Event(verb) => verb.perform(&session),
         Verb::Node(verb) => verb.perform(&session),

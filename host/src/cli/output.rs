@@ -107,6 +107,18 @@ impl Output {
         }
     }
 
+    /// Says that a verb is done of which virsh says nothing: the document for programs, an empty line for people.
+    ///
+    /// # Errors
+    /// Standard output can not be written.
+    pub fn silent(self, value: &Value) -> Result<(), Failure> {
+        match self.form {
+            Form::Json => self.json(value),
+            Form::Table if self.quiet => Ok(()),
+            Form::Table => self.line(""),
+        }
+    }
+
     /// Writes one value that a script may want bare.
     ///
     /// # Errors

@@ -173,6 +173,22 @@ pub fn json(value: &Value) -> serde_json::Value {
     }
 }
 
+/// A number of bytes with the unit that leaves the fewest digits.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "a figure for people")]
+pub fn size(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    while size >= 1024.0
+        && let Some(larger) = units.next()
+    {
+        size /= 1024.0;
+        unit = larger;
+    }
+    format!("{size:.3} {unit}")
+}
+
 fn word(words: &[&'static str], number: i32) -> &'static str {
     let word = usize::try_from(number).ok().and_then(|number| words.get(number));
     word.copied().unwrap_or("unknown")
@@ -197,5 +213,7 @@ mod tests {
         assert_eq!(lifecycle(5, 99), ("Stopped", "unknown"));
         assert_eq!(lifecycle(99, 0), ("unknown", "unknown"));
         assert_eq!(version(9_000_012), "9.0.12");
+        assert_eq!((size(1), size(1536)), ("1.000 B".to_owned(), "1.500 KiB".to_owned()));
+        assert_eq!(size(u64::MAX), "16.000 EiB");
     }
 }

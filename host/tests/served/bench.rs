@@ -9,7 +9,7 @@ use lockstep::rpc::codec::domain::{DomainCreateWithFlags, DomainDefineXml, Domai
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -72,6 +72,46 @@ impl Host {
         .unwrap()
     }
 
+    /// What the command line prints for people, of the hello driver; it must succeed.
+    #[track_caller]
+    pub(crate) fn shown(&self, line: &[&str]) -> String {
+        let output = self.lockstep(line);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{out}{err}");
+        out
+    }
+
+    /// The same for programs.
+    #[track_caller]
+    pub(crate) fn document(&self, line: &[&str]) -> serde_json::Value {
+        let line: Vec<&str> = ["--output", "json"].iter().chain(line).copied().collect();
+        serde_json::from_str(&self.shown(&line)).unwrap()
+    }
+
+    /// The exit code and the complaint of a command line that must fail.
+    #[track_caller]
+    pub(crate) fn complaint(&self, line: &[&str]) -> (i32, String) {
+        let output = self.lockstep(line);
+        let code = output.status.code().unwrap();
+        assert_ne!(code, 0, "{}", text(&output.stdout));
+        (code, text(&output.stderr))
+    }
+
+    fn lockstep(&self, line: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command
+            .args(["--connect", "hello:///session", "--root"])
+            .arg(self.root.path());
+        command.args(line).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// A file below the host's root.
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+        let path = self.root.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// A connection to the hello driver, and a domain that runs there.
     pub(crate) fn with_guest(&self) -> (Connection, DomainRef) {
         let mut connection = self.connect("hello");
@@ -79,6 +119,10 @@ impl Host {
         let dom = connection.call(&DomainCreateWithFlags { dom, flags: 0 }).unwrap();
         (connection, dom)
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 fn serve(program: &Path, root: &Path, ready: &Path) -> Child {

@@ -10,6 +10,7 @@
 mod bench;
 #[path = "../support/built.rs"]
 mod built;
+mod commands;
 mod control;
 mod devices;
 mod figures;
