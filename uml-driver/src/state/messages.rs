@@ -3,14 +3,10 @@
 use super::machine::Phase;
 use super::record::Record;
 use crate::core::{Core, fault};
-use crate::def::DomainDef;
 use driver_api::error::{Code, Result};
 use driver_api::types::device::Control;
 use driver_api::types::uuid::Uuid;
 use std::time::Instant;
-
-/// Devices that clients add unasked and that mean nothing to UML.
-const IGNORED: [&str; 6] = ["audio", "controller", "graphics", "input", "sound", "video"];
 
 impl Core {
     /// Whether the guest's kernel answers.
@@ -58,29 +54,7 @@ impl Core {
         let def = record.next.as_ref().unwrap_or(&record.current);
         let refused = def.unsupported();
         messages.extend(refused.iter().map(|what| format!("can not be started with {what}")));
-        messages.extend(ignored(def));
+        messages.extend(def.notes());
         Ok(messages)
     }
-}
-
-/// What the definition holds and the guest will not have.
-fn ignored(def: &DomainDef) -> Vec<String> {
-    let mut found = Vec::new();
-    for device in &def.devices_rest.elements {
-        if IGNORED.contains(&device.name.as_str()) {
-            let message = format!("<{}> is ignored: it means nothing to UML", device.name);
-            if !found.contains(&message) {
-                found.push(message);
-            }
-        }
-    }
-    for interface in &def.interfaces {
-        if let Some(model) = &interface.model {
-            found.push(format!(
-                "model '{model}' of interface '{}' is ignored: UML has one model",
-                interface.mac
-            ));
-        }
-    }
-    found
 }

@@ -68,6 +68,7 @@ fn of_interfaces(record: &Record, addresses: impl Fn(Mac) -> Vec<IpAddr>) -> Vec
             continue;
         }
         let device = record.ports.get(index).map(|port| port.device.clone());
+        let device = device.filter(|device| !device.is_empty());
         found.push(InterfaceAddresses {
             name: device.unwrap_or_else(|| interface_alias(interface.number, interface.alias.as_deref())),
             mac: Some(interface.mac.to_string()),

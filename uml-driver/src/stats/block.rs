@@ -1,19 +1,23 @@
 //! Disks: what the guest's kernel last said of each, and what its file takes of the host.
 
 use super::{Figures, Source};
-use crate::def::disk::Disk;
+use crate::def::disk::{Disk, Place, Target};
 use crate::pulse::sample::Transfers;
-use std::fs::Metadata;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 
 pub(super) fn put(source: &Source<'_>, figures: &mut Figures) {
     let disks = &source.record.current.disks;
     figures.put("block.count", u32::try_from(disks.len()).unwrap_or(u32::MAX));
     for (index, disk) in disks.iter().enumerate() {
-        let name = disk.target.to_string();
-        figures.put(format!("block.{index}.name"), name.clone());
+        figures.put(format!("block.{index}.name"), disk.target.to_string());
         figures.put_known(format!("block.{index}.path"), disk.source.clone());
-        if let Some(told) = source.vitals.disks.iter().find(|told| told.name == name) {
+        // What clients put on the buses of other machines is a `ubd` in the guest.
+        let inside = match disk.place() {
+            Some(Place::Ubd(number)) => Target::Ubd(number).to_string(),
+            _ => disk.target.to_string(),
+        };
+        if let Some(told) = source.vitals.disks.iter().find(|told| told.name == inside) {
             transfers(figures, index, "rd", &told.read);
             transfers(figures, index, "wr", &told.written);
             if let Some(flushed) = &told.flushed {
@@ -47,14 +51,15 @@ struct Size {
 
 /// `None` when there is no file, or none that can be looked at.
 fn size(disk: &Disk) -> Option<Size> {
-    let meta = std::fs::metadata(disk.source.as_ref()?).ok()?;
+    let path = disk.source.as_ref()?;
+    let meta = std::fs::metadata(path).ok()?;
     let physical = length(&meta)?;
-    let backing = disk.backing.as_ref().map(|backing| std::fs::metadata(&backing.source));
-    let format = disk.driver("type").unwrap_or("raw");
-    let capacity = match backing {
-        // What lies over another file shows as much as that one.
-        Some(backing) => backing.ok().as_ref().and_then(length),
-        None => Some(physical),
+    let capacity = match (disk.driver("type").unwrap_or("raw"), &disk.backing) {
+        // What UML lays over another file shows as much as that one.
+        ("raw" | "cow", Some(backing)) => std::fs::metadata(&backing.source).ok().as_ref().and_then(length),
+        ("raw", None) => Some(physical),
+        ("qcow2", _) => qcow2(path),
+        _ => None,
     };
     Some(Size {
         allocation: if meta.file_type().is_block_device() {
@@ -62,10 +67,18 @@ fn size(disk: &Disk) -> Option<Size> {
         } else {
             meta.blocks().saturating_mul(512)
         },
-        // Other formats say inside how long they seem.
-        capacity: capacity.filter(|_| matches!(format, "raw" | "cow")),
+        capacity,
         physical,
     })
+}
+
+/// How long a qcow2 image says that it is.
+fn qcow2(path: &str) -> Option<u64> {
+    let mut header = [0; 32];
+    File::open(path).ok()?.read_exact_at(&mut header, 0).ok()?;
+    let (magic, rest) = header.split_first_chunk::<4>()?;
+    let size = rest.get(20..28)?.try_into().ok().map(u64::from_be_bytes);
+    size.filter(|_| magic == b"QFI\xfb")
 }
 
 /// The length of a file or of a block device.

@@ -82,6 +82,57 @@ fn domain_at_rest_has_the_figures_of_its_definition_and_files() {
 }
 
 #[test]
+fn disks_of_other_buses_and_formats_are_found() {
+    let lab = Lab::new();
+    let root = lab.root.path();
+    std::fs::write(root.join("image"), vec![1; 4096]).unwrap();
+    let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
+    header.resize(24, 0);
+    header.extend((1_u64 << 30).to_be_bytes());
+    std::fs::write(root.join("qcow2"), header).unwrap();
+    let devices = format!(
+        "<devices><disk type='file'><source file='{0}/image'/><target dev='hdb' bus='ide'/></disk>\
+         <disk type='file'><driver type='qcow2'/><source file='{0}/qcow2'/><target dev='vda' bus='virtio'/></disk>\
+         <disk type='file'><driver type='vmdk'/><source file='{0}/image'/><target dev='vdb' bus='virtio'/></disk>",
+        root.display()
+    );
+    let xml = lab.xml("vm", A, "").replace("<devices>", &devices);
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    let block = figures(&lab, stats::BLOCK);
+    let capacity = |index| find(&block, &format!("block.{index}.capacity")).and_then(Value::as_u64);
+    assert_eq!(
+        [capacity(0), capacity(1), capacity(2)],
+        [Some(4096), Some(1 << 30), None]
+    );
+    assert_eq!(find(&block, "block.2.physical"), Some(&Value::Ulong(4096)));
+}
+
+#[test]
+fn interface_without_a_device_has_the_counters_of_its_link() {
+    let lab = Lab::new();
+    let link = format!(
+        "<devices><interface type='mcast'><mac address='{MAC}'/><source address='239.0.0.1' port='5558'/></interface>"
+    );
+    let xml = lab.xml("vm", A, "").replace("<devices>", &link);
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    *lab.host.usage.lock() = vec![
+        Param::new("link.net0.rx_bytes", 5_u64),
+        Param::new("link.net0.tx_packets", 6_u64),
+    ];
+    start(&lab);
+    let net = shown(&figures(&lab, stats::INTERFACE));
+    assert_eq!(
+        net,
+        [
+            "net.count=u1",
+            "net.0.name=Text(\"net0\")",
+            "net.0.rx.bytes=5",
+            "net.0.tx.pkts=6"
+        ]
+    );
+}
+
+#[test]
 fn running_domain_adds_what_the_host_counts() {
     let lab = lab_with_a_domain(&[]);
     *lab.host.usage.lock() = vec![

@@ -259,8 +259,8 @@ fn what_is_asked_for_and_not_had_is_told_without_a_start() {
     let told = messages(&lab);
     for words in [
         "with <tpm>",
-        "<graphics> is ignored",
-        "<video> is ignored",
+        "<graphics> has no effect",
+        "<video> has no effect",
         "model 'virtio'",
     ] {
         assert_eq!(told.matches(words).count(), 1, "{words}: {told}");
