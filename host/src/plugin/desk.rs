@@ -8,7 +8,7 @@ use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::HostServices;
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
-use driver_api::types::launch::Launch;
+use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
 use driver_api::types::param::Param;
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -21,6 +21,8 @@ pub trait GuestRoom: Send + Sync + fmt::Debug {
     fn spawn(&self, driver: &str, spec: &GuestSpec) -> Result<Started>;
     fn spawn_with(&self, driver: &str, spec: &GuestSpec, descriptors: &[BorrowedFd<'_>]) -> Result<Started>;
     fn launch(&self, driver: &str, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started>;
+    fn plug(&self, driver: &str, guest: GuestId, plug: &Plug, tap: Option<BorrowedFd<'_>>) -> Result<Plugged>;
+    fn unplug(&self, driver: &str, guest: GuestId, unplug: &Unplug) -> Result<()>;
     fn survivors(&self, driver: &str) -> Result<Vec<Started>>;
     fn watch(&self, driver: &str, guest: GuestId) -> Result<()>;
     fn kill(&self, driver: &str, guest: GuestId) -> Result<()>;

@@ -1,17 +1,21 @@
 //! The supervisor's side of the control socket: requests, answers and notifications, one JSON text per line.
 
 use super::companion::{State, Wish};
+use super::hotplug::{Outcome, PlugOrder, UnplugOrder};
 use super::order::{Failure, Note, Running};
-use super::peer;
+use super::{parcel, peer};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 /// Notifications kept for a host that is away or slow.
 const KEPT: usize = 64;
-/// The longest request line.
+/// The longest request line: some paths, of 4 KiB each at most.
 const LINE: usize = 64 * 1024;
+/// Descriptors that may come with requests that were not read whole yet.
+const DESCRIPTORS: usize = 4;
 
 /// What a host asks of a supervisor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,6 +33,10 @@ pub(super) enum Request {
     Confirm { seq: u64 },
     /// Send the viewers of every console away.
     DropViewers,
+    /// Put something into the guest; a tap's descriptor comes with the first byte.
+    Plug(PlugOrder),
+    /// Take something out.
+    Unplug(UnplugOrder),
     /// About a program beside the guest.
     Companion(Wish),
 }
@@ -41,6 +49,7 @@ pub(super) enum Reply {
     Status(Running),
     Tail(String),
     Note(Note),
+    Outcome(Outcome),
     /// How far a program beside the guest is.
     Companion(State),
     /// It could not be started.
@@ -99,7 +108,11 @@ impl Notes {
 #[derive(Debug)]
 pub(super) struct Client {
     stream: UnixStream,
+    /// Names it while others come and go.
+    pub(super) number: u64,
     input: Vec<u8>,
+    /// What came with requests, in their order.
+    descriptors: Vec<OwnedFd>,
     output: VecDeque<u8>,
     /// The last notification sent, once it watches.
     sent: Option<u64>,
@@ -108,10 +121,12 @@ pub(super) struct Client {
 
 impl Client {
     /// `None` when the peer is none of ours.
-    pub(super) fn new(stream: UnixStream) -> Option<Self> {
+    pub(super) fn new(stream: UnixStream, number: u64) -> Option<Self> {
         (peer::is_own(&stream) && stream.set_nonblocking(true).is_ok()).then(|| Self {
             stream,
+            number,
             input: Vec::new(),
+            descriptors: Vec::new(),
             output: VecDeque::new(),
             sent: None,
             gone: false,
@@ -129,9 +144,12 @@ impl Client {
     /// The requests that came in whole.
     pub(super) fn read(&mut self) -> Vec<Result<Request, String>> {
         let mut chunk = [0_u8; 4096];
-        match (&self.stream).read(&mut chunk) {
-            Ok(0) => self.gone = true,
-            Ok(count) => self.input.extend_from_slice(&chunk[..count]),
+        match parcel::take(&self.stream, &mut chunk) {
+            Ok((0, _)) => self.gone = true,
+            Ok((count, descriptors)) => {
+                self.input.extend_from_slice(&chunk[..count]);
+                self.descriptors.extend(descriptors);
+            }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(_) => self.gone = true,
         }
@@ -139,10 +157,15 @@ impl Client {
         while let Some(line) = take_line(&mut self.input) {
             requests.push(serde_json::from_slice(&line).map_err(|e| e.to_string()));
         }
-        if self.input.len() > LINE {
+        if self.input.len() > LINE || self.descriptors.len() > DESCRIPTORS {
             self.gone = true;
         }
         requests
+    }
+
+    /// The next of the descriptors that came with requests.
+    pub(super) fn descriptor(&mut self) -> Option<OwnedFd> {
+        (!self.descriptors.is_empty()).then(|| self.descriptors.remove(0))
     }
 
     pub(super) fn answer(&mut self, reply: &Reply) {
@@ -198,7 +221,7 @@ mod tests {
         }
         notes.confirmed = 2;
         let (host, supervisor) = UnixStream::pair().unwrap();
-        let mut client = Client::new(supervisor).unwrap();
+        let mut client = Client::new(supervisor, 1).unwrap();
         client.watch(&notes);
         notes.push(vec![6]);
         client.tell(&notes);
@@ -222,7 +245,7 @@ mod tests {
     fn a_host_that_does_not_read_costs_bounded_memory() {
         let mut notes = Notes::default();
         let (_host, supervisor) = UnixStream::pair().unwrap();
-        let mut client = Client::new(supervisor).unwrap();
+        let mut client = Client::new(supervisor, 1).unwrap();
         client.watch(&notes);
         for _ in 0..1000 {
             notes.push(vec![255; 512]);
@@ -235,7 +258,7 @@ mod tests {
     #[test]
     fn requests_arrive_in_any_pieces_and_strange_ones_are_told() {
         let (mut host, supervisor) = UnixStream::pair().unwrap();
-        let mut client = Client::new(supervisor).unwrap();
+        let mut client = Client::new(supervisor, 1).unwrap();
         host.write_all(b"\"kill\"\n{\"tail\":{\"by").unwrap();
         assert_eq!(client.read(), vec![Ok(Request::Kill)]);
         host.write_all(b"tes\":7}}\n\"dance\"\n").unwrap();

@@ -65,6 +65,14 @@ pub(super) enum LinkOrder {
     },
 }
 
+impl LinkOrder {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Tap { name } | Self::Multicast { name, .. } | Self::Udp { name, .. } => name,
+        }
+    }
+}
+
 /// `Companion` in a file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct CompanionOrder {

@@ -189,7 +189,7 @@ fn present(files: &[FileOrder], to: (u32, u32), map: bool) -> Result<(Vec<Visibl
 }
 
 /// Whether anybody may do with it what the guest will: read it, write it, and enter or execute what its owner may.
-fn open_to_all(stat: &Stat, writable: bool) -> bool {
+pub(super) fn open_to_all(stat: &Stat, writable: bool) -> bool {
     let wanted = 0o004 | if writable { 0o002 } else { 0 } | ((stat.st_mode & 0o100) >> 6);
     stat.st_mode & wanted == wanted
 }
@@ -205,7 +205,7 @@ fn mapped_tree(path: &Path, space: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// A user namespace in which `owner` (user and group) on the disk is `to` for whoever looks through the mount.
-fn mapping(owner: (u32, u32), to: (u32, u32)) -> io::Result<OwnedFd> {
+pub(super) fn mapping(owner: (u32, u32), to: (u32, u32)) -> io::Result<OwnedFd> {
     let (wait, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match sys::clone_process(libc::CLONE_NEWUSER, None)? {
         Side::Child => {

@@ -86,6 +86,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         .clone()
         .unwrap_or_else(|| shared.log.join(driver).join(log_name(spec)));
     let consoles = spec.consoles.iter().enumerate().map(|(index, console)| ConsoleOrder {
+        alias: console.alias.clone(),
         pty: console.pty,
         logs: (index == 0)
             .then(|| absolute(&log))
@@ -133,7 +134,7 @@ fn links(links: &[Link], descriptors: usize) -> std::result::Result<(), String> 
     Ok(())
 }
 
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

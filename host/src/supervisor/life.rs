@@ -3,15 +3,18 @@
 use super::companion;
 use super::console::{Console, Part};
 use super::control::{Client, Notes, Reply, Request};
-use super::link;
+use super::extras::LinkOrder;
+use super::hotplug::PlugOrder;
 use super::order::{ENDED, Ended};
 use super::record::{self, Durable};
 use super::start::{self, Guest};
+use super::{hotplug, link};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::RecvFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Bytes of console 0 that an exit record keeps.
 const TAIL: usize = 4096;
@@ -32,6 +35,7 @@ enum Place {
     Client(usize),
     Console(usize, Part),
     Link(link::Part),
+    Shown,
     Companion(companion::Part),
 }
 
@@ -42,6 +46,8 @@ pub(super) struct Life {
     listener: UnixListener,
     terminate: OwnedFd,
     clients: Vec<Client>,
+    /// Clients that there have been.
+    accepted: u64,
     notes: Notes,
     requested: bool,
 }
@@ -54,6 +60,7 @@ impl Life {
             listener,
             terminate,
             clients: Vec::new(),
+            accepted: 0,
             notes: Notes::default(),
             requested: false,
         }
@@ -74,13 +81,22 @@ impl Life {
                 Place::Notify => self.take_notes(),
                 Place::Listener => {
                     if let Ok((stream, _)) = self.listener.accept() {
-                        self.clients.extend(Client::new(stream));
+                        self.accepted += 1;
+                        self.clients.extend(Client::new(stream, self.accepted));
                     }
                 }
                 Place::Client(number) => self.serve(number),
                 Place::Console(number, part) => self.guest.consoles[number].handle(part, flags),
                 Place::Link(part) => self.guest.links.handle(part, flags),
                 Place::Companion(part) => self.guest.companions.handle(part),
+                Place::Shown => self.guest.shown.finish(),
+            }
+        }
+        self.guest.shown.tick(Instant::now());
+        for (number, outcome) in self.guest.shown.answers() {
+            let client = self.clients.iter_mut().find(|client| client.number == number);
+            if let Some(client) = client {
+                client.answer(&Reply::Outcome(outcome));
             }
         }
         self.guest
@@ -120,6 +136,7 @@ impl Life {
                 .into_iter()
                 .map(|(part, fd, flags)| (Place::Link(part), fd, flags)),
         );
+        places.extend(guest.shown.interest().map(|fd| (Place::Shown, fd, PollFlags::IN)));
         let parts = guest.companions.interests();
         places.extend(
             parts
@@ -132,8 +149,8 @@ impl Life {
             .iter()
             .map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags))
             .collect();
-        let timeout = guest.companions.due().and_then(|due| Timespec::try_from(due).ok());
-        if poll(&mut fds, timeout.as_ref()).is_err() {
+        let patience = self.patience();
+        if poll(&mut fds, patience.as_ref()).is_err() {
             return Vec::new();
         }
         let ready = fds.iter().map(PollFd::revents);
@@ -143,6 +160,15 @@ impl Life {
             .zip(ready)
             .filter(|(_, flags)| !flags.is_empty())
             .collect()
+    }
+
+    /// How long there is nothing to do unless something happens; `None` for ever.
+    fn patience(&self) -> Option<Timespec> {
+        let deadlines = [self.guest.shown.deadline(), self.guest.companions.deadline()];
+        let first = deadlines.into_iter().flatten().min()?;
+        // A moment longer, so that it has passed when this process is woken.
+        let left = first.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+        Timespec::try_from(left).ok()
     }
 
     fn kill(&mut self) {
@@ -172,7 +198,7 @@ impl Life {
         let Some(client) = self.clients.get_mut(number) else {
             return;
         };
-        let mut requests = client.read();
+        let (mut requests, asking) = (client.read(), client.number);
         client.tell(&self.notes);
         for request in requests.drain(..) {
             let reply = match request {
@@ -203,6 +229,22 @@ impl Life {
                     self.guest.consoles.iter_mut().for_each(Console::drop_viewers);
                     Reply::Done
                 }
+                Ok(Request::Plug(order)) => {
+                    let tap = matches!(&order, PlugOrder::Link(LinkOrder::Tap { .. }));
+                    let descriptor = self
+                        .clients
+                        .get_mut(number)
+                        .filter(|_| tap)
+                        .and_then(Client::descriptor);
+                    match hotplug::plug(&mut self.guest, asking, order, descriptor) {
+                        Some(outcome) => Reply::Outcome(outcome),
+                        None => continue,
+                    }
+                }
+                Ok(Request::Unplug(order)) => match hotplug::unplug(&mut self.guest, asking, order) {
+                    Some(outcome) => Reply::Outcome(outcome),
+                    None => continue,
+                },
                 Ok(Request::Companion(wish)) => {
                     let leader = self.guest.running.guest.pid;
                     match self.guest.companions.grant(wish, &self.guest.groups, leader) {

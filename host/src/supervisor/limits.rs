@@ -18,7 +18,7 @@ impl Guests {
     /// 8 for a name or value that is none, 67 where the machine has not the controller for it, 38 when the kernel refuses
     /// or there is no such guest, 55 when it does not run.
     pub fn limit(&self, guest: GuestId, limits: &[Param]) -> Result<()> {
-        let running = self.running(guest)?;
+        let running = self.record(guest)?;
         let limits: Vec<Limit> = limits.iter().map(Limit::from).collect();
         let (groups, root) = (running.groups(), running.guest.pid);
         let done = cgroup::check(&limits).and_then(|()| groups.limit(&limits, root));
@@ -38,7 +38,7 @@ impl Guests {
     /// # Errors
     /// 38 when there is no such guest, 55 when it does not run.
     pub fn limits(&self, guest: GuestId) -> Result<Vec<Param>> {
-        Ok(self.running(guest)?.groups().limits())
+        Ok(self.record(guest)?.groups().limits())
     }
 
     /// What a guest uses; names as in `driver_api::host::Host::usage`.
@@ -46,7 +46,7 @@ impl Guests {
     /// # Errors
     /// 38 when there is no such guest, 55 when it does not run.
     pub fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
-        let running = self.running(guest)?;
+        let running = self.record(guest)?;
         Ok(running.groups().usage(running.guest.pid, Path::new(MEMORY)))
     }
 
@@ -55,14 +55,14 @@ impl Guests {
     /// # Errors
     /// 38 when there is no such guest, 55 when it does not run.
     pub fn cpu_time(&self, guest: GuestId) -> Result<u64> {
-        let running = self.running(guest)?;
+        let running = self.record(guest)?;
         let time = running.groups().cpu_time(running.guest.pid);
         let time = time.ok_or_else(|| system(format!("cannot read the processor time of guest '{}'", guest.0)))?;
         Ok(time.total)
     }
 
     /// The record of a guest that runs.
-    pub(super) fn running(&self, guest: GuestId) -> Result<Running> {
+    pub(super) fn record(&self, guest: GuestId) -> Result<Running> {
         let table = self.shared.table.lock();
         let entry = table.entries.get(&guest).ok_or_else(|| unknown(guest))?;
         let running = entry.running.clone();

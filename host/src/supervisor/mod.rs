@@ -5,6 +5,7 @@
 //! supervisor may die too: then the kernel kills the guest, whose first process is the first of a PID namespace and
 //! tied to its supervisor's life.
 
+mod address;
 mod attach;
 mod cgroup;
 pub mod child;
@@ -15,6 +16,7 @@ mod delivery;
 mod elf;
 mod extras;
 mod guests;
+mod hotplug;
 mod identity;
 mod launch;
 mod life;

@@ -67,6 +67,9 @@ impl Order {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct ConsoleOrder {
+    /// Its name when it is taken out.
+    #[serde(default)]
+    pub(super) alias: String,
     pub(super) pty: bool,
     pub(super) logs: Vec<PathBuf>,
 }

@@ -4,6 +4,7 @@ use super::cgroup::{Groups, Refusal};
 use super::companion::{Companions, Home};
 use super::console::Console;
 use super::extras::LinkOrder;
+use super::hotplug::{Shown, View};
 use super::identity::{self, Identity};
 use super::link::Links;
 use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
@@ -42,6 +43,7 @@ pub(super) struct Guest {
     pub(super) groups: Groups,
     pub(super) consoles: Vec<Console>,
     pub(super) links: Links,
+    pub(super) shown: Shown,
     pub(super) companions: Companions,
     pub(super) notify: UnixDatagram,
     pub(super) running: Running,
@@ -71,7 +73,8 @@ pub(super) fn start(
         let tap = matches!(link, LinkOrder::Tap { .. }) && !descriptors.is_empty();
         links.add(link, tap.then(|| descriptors.remove(0)))?;
     }
-    let home = Home::new(order, (identity.uid, identity.gid), identity.switch);
+    let user = (identity.uid, identity.gid);
+    let home = Home::new(order, user, identity.switch);
     let plan = plan(order, identity, ends, descriptors)?;
     let (groups, why) = Groups::create(&order.group_name(), privileged);
     notes.extend(why.map(|e| format!("no cgroup of its own ({e})")));
@@ -88,14 +91,24 @@ pub(super) fn start(
             return Err(failure);
         }
     };
-    match hand_over(order, &mut fork, ptys, notes, wanted) {
-        Ok((running, listener)) => {
+    let started = hand_over(order, &mut fork, ptys, notes, wanted).and_then(|started| {
+        let process = fork.pidfd.try_clone();
+        Ok((started, process.step(|| "keep hold of the guest's process".to_owned())?))
+    });
+    match started {
+        Ok(((running, listener), process)) => {
+            let view = View {
+                process,
+                user_namespace: fork.map.is_some(),
+                user,
+            };
             links.taps.listen(listener);
             Ok(Guest {
                 pidfd: fork.pidfd,
                 groups: fork.groups,
                 consoles,
                 links,
+                shown: Shown::new(view, order.run_dir.join(GUEST_DIR), &order.files),
                 companions,
                 notify,
                 running,

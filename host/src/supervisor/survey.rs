@@ -3,11 +3,11 @@
 use super::control::{Reply, Request, line, take_line};
 use super::order::{CONTROL, ENDED, Ended, ORDER, Order, ProcessName, RUNNING, Running};
 use super::record::{self, Durable};
-use super::{peer, process};
+use super::{parcel, peer, process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -123,10 +123,20 @@ pub(super) fn await_end(process: &OwnedFd, patience: Duration) -> bool {
 
 /// Asks the supervisor of `dir` one thing and waits at most `patience` for each part of the answer.
 pub(super) fn ask(dir: &Path, request: &Request, patience: Duration) -> io::Result<Reply> {
+    ask_with(dir, request, &[], patience)
+}
+
+/// The same with descriptors.
+pub(super) fn ask_with(
+    dir: &Path,
+    request: &Request,
+    descriptors: &[BorrowedFd<'_>],
+    patience: Duration,
+) -> io::Result<Reply> {
     let mut stream = peer::connect(dir, CONTROL)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    stream.write_all(&line(request))?;
+    parcel::send(&stream, &line(request), descriptors)?;
     let mut text = Vec::new();
     let mut chunk = [0_u8; 4096];
     loop {

@@ -7,13 +7,14 @@
 )]
 
 use driver_api::types::guest::{ConsoleSpec, Exit, GuestEvent, GuestId, GuestSpec, VisibleFile};
+use driver_api::types::launch::Launch;
 use lockstep::supervisor::{ConsoleMode, Guests, Options, Sink};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -107,6 +108,12 @@ impl Host {
     /// A host that begins (again) in the same root.
     pub(crate) fn open(&mut self) {
         self.guests = None;
+        // A test beside this one may be about to start something: until that is another program, it has a copy of all
+        // that was open here, and holds the claim too.
+        if let Ok(claim) = std::fs::File::open(self.base.join("run/guests/claim")) {
+            rustix::fs::flock(&claim, rustix::fs::FlockOperation::LockExclusive).unwrap();
+            rustix::fs::flock(&claim, rustix::fs::FlockOperation::Unlock).unwrap();
+        }
         let sender = Mutex::new(self.sender.clone());
         let sink: Arc<Sink> =
             Arc::new(move |_: &str, guest, event| sender.lock().unwrap().send((guest, event)).unwrap());
@@ -432,4 +439,41 @@ pub(crate) fn tap_with(name: &str, flags: libc::c_int) -> OwnedFd {
     let done = unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETIFF, request.as_mut_ptr()) };
     assert_eq!(done, 0, "tap {name}: {}", std::io::Error::last_os_error());
     tun.into()
+}
+
+/// A guest that obeys what is typed.
+pub(crate) struct Shell {
+    pub(crate) guest: GuestId,
+    pub(crate) console: UnixStream,
+}
+
+impl Shell {
+    /// With these files, and what `more` adds.
+    pub(crate) fn start(host: &Host, files: &[VisibleFile], more: impl FnOnce(&mut Launch)) -> Self {
+        let mut launch = Launch {
+            spec: shell("exec <&1; while read -r line; do eval \"$line\" 2>&1; echo =end=; done"),
+            ..Launch::default()
+        };
+        launch.spec.files = files.to_vec();
+        more(&mut launch);
+        let guest = GuestId(host.guests().launch("d", &launch, &[]).unwrap().guest);
+        host.guests().watch(guest).unwrap();
+        Self::attach(host, guest)
+    }
+
+    pub(crate) fn attach(host: &Host, guest: GuestId) -> Self {
+        let mode = ConsoleMode {
+            write: true,
+            ..ConsoleMode::default()
+        };
+        let console = host.guests().open_console(guest, 0, mode).unwrap();
+        Self { guest, console }
+    }
+
+    /// What a command says.
+    pub(crate) fn run(&mut self, command: &str) -> String {
+        self.console.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let said = read_until(&mut self.console, "=end=\n");
+        said.trim_end_matches("=end=\n").to_owned()
+    }
 }

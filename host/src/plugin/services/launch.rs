@@ -2,33 +2,24 @@
 
 use crate::plugin::desk::Desk;
 use driver_api::abi::lock::Call;
-use driver_api::error::{Code, Error, Origin, Result};
+use driver_api::error::Result;
 use driver_api::kit::offer::LaunchService;
 use driver_api::types::guest::{GuestId, Started};
 use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
 use driver_api::types::param::Param;
 use std::os::fd::BorrowedFd;
 
-/// Not offered yet: see `offers`.
-fn not_offered<T>() -> Result<T> {
-    Err(Error::new(
-        Code::NO_SUPPORT,
-        Origin::NONE,
-        "this host does not offer 'spawn/2'",
-    ))
-}
-
 impl LaunchService for Desk {
     fn launch(&self, _: Call, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
         self.unlocked_room()?.launch(&self.name, launch, descriptors)
     }
 
-    fn plug(&self, _: Call, _: GuestId, _: &Plug, _: Option<BorrowedFd<'_>>) -> Result<Plugged> {
-        not_offered()
+    fn plug(&self, _: Call, guest: GuestId, plug: &Plug, tap: Option<BorrowedFd<'_>>) -> Result<Plugged> {
+        self.unlocked_room()?.plug(&self.name, guest, plug, tap)
     }
 
-    fn unplug(&self, _: Call, _: GuestId, _: &Unplug) -> Result<()> {
-        not_offered()
+    fn unplug(&self, _: Call, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        self.unlocked_room()?.unplug(&self.name, guest, unplug)
     }
 
     fn limit(&self, _: Call, guest: GuestId, limits: &[Param]) -> Result<()> {

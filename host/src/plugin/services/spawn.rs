@@ -6,7 +6,7 @@ use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::{DescriptorService, SpawnService};
 use driver_api::types::guest::{GuestId, GuestSpec, Started};
-use driver_api::types::launch::Launch;
+use driver_api::types::launch::{Launch, Plug, Plugged, Unplug};
 use driver_api::types::param::Param;
 use std::os::fd::BorrowedFd;
 
@@ -80,6 +80,16 @@ impl GuestRoom for Guests {
 
     fn launch(&self, driver: &str, launch: &Launch, descriptors: &[BorrowedFd<'_>]) -> Result<Started> {
         self.launch(driver, launch, descriptors)
+    }
+
+    fn plug(&self, driver: &str, guest: GuestId, plug: &Plug, tap: Option<BorrowedFd<'_>>) -> Result<Plugged> {
+        own(self, driver, guest)?;
+        self.plug(guest, plug, tap)
+    }
+
+    fn unplug(&self, driver: &str, guest: GuestId, unplug: &Unplug) -> Result<()> {
+        own(self, driver, guest)?;
+        self.unplug(guest, unplug)
     }
 
     fn survivors(&self, driver: &str) -> Result<Vec<Started>> {

@@ -202,10 +202,10 @@ impl Companions {
         places
     }
 
-    /// How long to wait at most.
-    pub(super) fn due(&self) -> Option<Duration> {
+    /// When the next one is to be started again.
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let next = self.list.iter().filter_map(|companion| companion.again).min()?;
-        (!self.retired).then(|| next.saturating_duration_since(Instant::now()))
+        (!self.retired).then_some(next)
     }
 
     /// Serves one that became ready.

@@ -142,7 +142,7 @@ impl Guests {
     }
 
     fn companion(&self, guest: GuestId, wish: Wish) -> Result<State> {
-        self.running(guest)?;
+        self.record(guest)?;
         let failed = |what: String| system(format!("the supervisor of guest process '{}' {what}", guest.0));
         match survey::ask(&self.dir(guest), &Request::Companion(wish), survey::PATIENCE) {
             Ok(Reply::Companion(state)) => Ok(state),
@@ -168,7 +168,7 @@ mod tests {
             network: false,
             restart: false,
         };
-        assert_eq!(check(&[good.clone()]), Ok(()));
+        assert_eq!(check(std::slice::from_ref(&good)), Ok(()));
         let with = |change: fn(&mut CompanionOrder)| {
             let mut order = good.clone();
             change(&mut order);

@@ -23,6 +23,16 @@ pub(super) struct Links {
 }
 
 impl Links {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.taps.has(name)
+    }
+
+    /// Takes a link away; `false` when there is none of this name. Of a tap that the guest has taken it keeps its copy: the
+    /// device goes when its owner removes it, or with the guest.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        self.taps.remove(name)
+    }
+
     /// Adds a link; a tap comes with its descriptor.
     ///
     /// # Errors
