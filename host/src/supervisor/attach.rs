@@ -70,22 +70,25 @@ impl Guests {
     /// 9 when somebody else writes to it, 8 when there is no such console, 38 when there is no such guest or it ends.
     pub fn open_console(&self, guest: GuestId, index: u32, mode: ConsoleMode) -> Result<UnixStream> {
         let place = usize::try_from(index).unwrap_or(usize::MAX);
-        let consoles = {
-            let table = self.shared.table.lock();
-            table
-                .entries
-                .get(&guest)
-                .ok_or_else(|| unknown(guest))?
-                .order
-                .consoles
-                .len()
-        };
-        if place >= consoles {
+        let none = |consoles: usize| {
             let message = format!("guest '{}' has no console {index}, only {consoles} of them", guest.0);
-            return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
+            Error::new(Code::INVALID_ARG, Origin::DOMAIN, message)
+        };
+        let (ordered, most) = {
+            let table = self.shared.table.lock();
+            let order = &table.entries.get(&guest).ok_or_else(|| unknown(guest))?.order;
+            let ordered = order.consoles.len();
+            (ordered, ordered + order.extras.spare_consoles as usize)
+        };
+        if place >= most {
+            return Err(none(ordered));
         }
         let failed = |e: io::Error| system(format!("cannot open console {index} of guest '{}'", guest.0)).because(e);
-        let (stream, answer) = introduce(&self.dir(guest), place, mode).map_err(failed)?;
+        let (stream, answer) = match introduce(&self.dir(guest), place, mode) {
+            // Spare: nothing is plugged in there.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.dir(guest).exists() => return Err(none(ordered)),
+            other => other.map_err(failed)?,
+        };
         if answer == "ok" {
             return Ok(stream);
         }

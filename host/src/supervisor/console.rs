@@ -1,5 +1,7 @@
 //! `Console`: drains one console of a guest into its logs and to its viewers, and carries their input back.
 
+use super::backend::{self, Backend};
+use super::extras::BackendOrder;
 use super::order::{ConsoleOrder, Failure, Step, console_socket};
 use super::peer;
 use super::pty::Pty;
@@ -13,6 +15,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Instant;
 
 /// What a viewer that joins late still gets to see.
 const HISTORY: usize = 64 * 1024;
@@ -29,69 +32,139 @@ pub(super) enum Part {
     Viewer(usize),
     PtyEdge,
     PtyRoom,
+    Backend(backend::Part),
 }
 
-/// One console of the guest.
+/// One console of the guest, or a spare one: what the guest says on that is read and forgotten, so that it never waits.
 #[derive(Debug)]
 pub(super) struct Console {
+    index: usize,
+    /// Under which it is taken out; `None` for a spare one.
+    alias: Option<String>,
     guest: Option<UnixStream>,
     input: VecDeque<u8>,
     logs: Vec<RotatedLog>,
     ring: Ring,
-    listener: UnixListener,
+    listener: Option<UnixListener>,
     viewers: Vec<Viewer>,
     pty: Option<Pty>,
+    backend: Option<Backend>,
 }
 
-/// A console and what the rest of the world gets of it.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) console: Console,
-    /// The guest's end.
-    pub(super) end: OwnedFd,
-    /// The path of the pty, or empty.
-    pub(super) pty: String,
+/// How logs of consoles are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Logging {
+    /// Bytes after which one is rotated.
+    pub(super) bytes: u64,
+    /// Files kept of each.
+    pub(super) files: u32,
 }
 
 impl Console {
-    /// Opens console `index` in the current folder.
-    pub(super) fn open(index: usize, order: &ConsoleOrder, log_bytes: u64, log_files: u32) -> Result<Opened, Failure> {
-        let mut logs = Vec::new();
-        for path in &order.logs {
-            let log = RotatedLog::open(path, log_bytes, log_files);
-            logs.push(log.step(|| format!("open the console log '{}'", path.display()))?);
-        }
+    /// A spare console with number `index`, and the guest's end of it.
+    pub(super) fn spare(index: usize) -> Result<(Self, OwnedFd), Failure> {
         let (host, guest) = UnixStream::pair().step(|| format!("make console {index}"))?;
         host.set_nonblocking(true).step(|| format!("set up console {index}"))?;
-        let name = console_socket(index);
-        let listener = UnixListener::bind(&name).step(|| format!("listen at '{name}'"))?;
-        std::fs::set_permissions(&name, Permissions::from_mode(0o600)).step(|| format!("protect '{name}'"))?;
-        listener.set_nonblocking(true).step(|| format!("set up '{name}'"))?;
+        let console = Self {
+            index,
+            alias: None,
+            guest: Some(host),
+            input: VecDeque::new(),
+            logs: Vec::new(),
+            ring: Ring::new(0),
+            listener: None,
+            viewers: Vec::new(),
+            pty: None,
+            backend: None,
+        };
+        Ok((console, guest.into()))
+    }
+
+    /// Whether it can be put to use: it is spare, and the guest has its end.
+    pub(super) const fn is_spare(&self) -> bool {
+        self.alias.is_none() && self.guest.is_some()
+    }
+
+    /// Whether it was ordered under this name.
+    pub(super) fn is(&self, alias: &str) -> bool {
+        self.alias.as_deref() == Some(alias)
+    }
+
+    /// Puts a spare console to use, with its socket in the current folder; returns the pty's path, or nothing.
+    ///
+    /// # Errors
+    /// With the step that failed; then it is spare still.
+    pub(super) fn employ(
+        &mut self,
+        order: &ConsoleOrder,
+        backend: &BackendOrder,
+        logging: Logging,
+    ) -> Result<String, Failure> {
+        let index = self.index;
+        // What was said while it was spare is for nobody. As often as it takes, unless the guest floods.
+        let _quiet = (0..64).any(|_| !self.drain());
+        let mut logs = Vec::new();
+        for path in &order.logs {
+            let log = RotatedLog::open(path, logging.bytes, logging.files);
+            logs.push(log.step(|| format!("open the console log '{}'", path.display()))?);
+        }
+        let backend = Backend::open(backend, index)?;
         let (pty, path) = match order.pty {
             true => Pty::open()
                 .map(|(pty, path)| (Some(pty), path))
                 .step(|| format!("make a pty for console {index}"))?,
             false => (None, String::new()),
         };
-        let console = Self {
-            guest: Some(host),
-            input: VecDeque::new(),
-            logs,
-            ring: Ring::new(HISTORY),
-            listener,
-            viewers: Vec::new(),
-            pty,
-        };
-        Ok(Opened {
-            console,
-            end: guest.into(),
-            pty: path,
-        })
+        let name = console_socket(index);
+        let listener = UnixListener::bind(&name).step(|| format!("listen at '{name}'"))?;
+        let ready = std::fs::set_permissions(&name, Permissions::from_mode(0o600))
+            .and_then(|()| listener.set_nonblocking(true));
+        if let Err(e) = ready {
+            let _ = std::fs::remove_file(&name);
+            return Err(e).step(|| format!("set up '{name}'"));
+        }
+        self.alias = Some(order.alias.clone());
+        self.logs = logs;
+        self.ring = Ring::new(HISTORY);
+        self.listener = Some(listener);
+        self.pty = pty;
+        self.backend = backend;
+        Ok(path)
+    }
+
+    /// Makes it spare again: everybody at it is sent away.
+    pub(super) fn release(&mut self) {
+        self.drop_viewers();
+        self.alias = None;
+        self.input = VecDeque::new();
+        self.logs = Vec::new();
+        self.ring = Ring::new(0);
+        self.pty = None;
+        self.backend = None;
+        if self.listener.take().is_some() {
+            let _ = std::fs::remove_file(console_socket(self.index));
+        }
+    }
+
+    /// When it has something to do though nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.backend.as_ref().and_then(Backend::deadline)
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if let Some(backend) = &mut self.backend {
+            backend.tick(now);
+        }
     }
 
     /// What this console waits for.
     pub(super) fn interests(&self) -> Vec<(Part, BorrowedFd<'_>, PollFlags)> {
-        let mut list = vec![(Part::Listener, self.listener.as_fd(), PollFlags::IN)];
+        let listener = self.listener.as_ref();
+        let mut list: Vec<_> = listener
+            .map(|listener| (Part::Listener, listener.as_fd(), PollFlags::IN))
+            .into_iter()
+            .collect();
         if let Some(guest) = &self.guest {
             let out = if self.input.is_empty() {
                 PollFlags::empty()
@@ -116,6 +189,14 @@ impl Console {
             if !pty.outbox.is_empty() {
                 list.push((Part::PtyRoom, pty.master().as_fd(), PollFlags::OUT));
             }
+        }
+        if let Some(backend) = &self.backend {
+            let parts = backend.interests(self.has_room());
+            list.extend(
+                parts
+                    .into_iter()
+                    .map(|(part, fd, flags)| (Part::Backend(part), fd, flags)),
+            );
         }
         list
     }
@@ -147,6 +228,10 @@ impl Console {
                     pty.flush();
                 }
             }
+            Part::Backend(part) => {
+                let typed = self.backend.as_mut().map(|backend| backend.handle(part));
+                self.type_in(&typed.unwrap_or_default());
+            }
         }
         self.read_pty();
     }
@@ -157,7 +242,7 @@ impl Console {
     }
 
     fn accept(&mut self) {
-        let Ok((stream, _)) = self.listener.accept() else {
+        let Some(Ok((stream, _))) = self.listener.as_ref().map(UnixListener::accept) else {
             return;
         };
         if !peer::is_own(&stream) {
@@ -259,6 +344,9 @@ impl Console {
         if let Some(pty) = &mut self.pty {
             pty.push(chunk);
         }
+        if let Some(backend) = &mut self.backend {
+            backend.push(chunk);
+        }
     }
 
     /// The last whole lines, at most `bytes` of them.
@@ -310,13 +398,9 @@ mod tests {
         host.set_nonblocking(true).unwrap();
         let log = dir.path().join("log");
         let mut console = Console {
-            guest: Some(host),
-            input: VecDeque::new(),
             logs: vec![RotatedLog::open(&log, 1 << 30, 1).unwrap()],
-            ring: Ring::new(HISTORY),
-            listener: UnixListener::bind(dir.path().join("s")).unwrap(),
-            viewers: Vec::new(),
-            pty: None,
+            guest: Some(host),
+            ..Console::spare(0).unwrap().0
         };
         guest.set_nonblocking(true).unwrap();
         let mut said = 0;

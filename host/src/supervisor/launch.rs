@@ -6,7 +6,7 @@ use super::extras::Extras;
 use super::order::{ConsoleOrder, FileOrder, ORDER, Order, Report, Running, SUPERVISOR_LOG};
 use super::record::{self, Durable};
 use super::table::Shared;
-use super::{companion, parcel, plug};
+use super::{address, companion, parcel, plug};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::GuestSpec;
 use driver_api::types::launch::{Launch, Link};
@@ -63,10 +63,17 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
             file.path.display()
         )));
     }
-    if spec.consoles.len() > CONSOLES {
+    let consoles = spec.consoles.len().saturating_add(launch.spare_consoles as usize);
+    if consoles > CONSOLES {
         return Err(wrong(format!(
-            "it has {} consoles, {CONSOLES} is the limit",
-            spec.consoles.len()
+            "it has {consoles} consoles with those to be plugged in, {CONSOLES} is the limit"
+        )));
+    }
+    if launch.backends.len() > spec.consoles.len() {
+        return Err(wrong(format!(
+            "it has {} consoles, and {} things for them to lead to",
+            spec.consoles.len(),
+            launch.backends.len()
         )));
     }
     if descriptors > DESCRIPTORS {
@@ -75,7 +82,11 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         )));
     }
     links(&launch.links, descriptors).map_err(wrong)?;
-    let extras = Extras::from(launch);
+    let mut extras = Extras::from(launch);
+    for backend in &mut extras.backends {
+        *backend = address::resolve(std::mem::take(backend))
+            .map_err(|e| e.within(format!("cannot start domain '{}'", spec.name)))?;
+    }
     companion::check(&extras.companions).map_err(wrong)?;
     cgroup::check(&extras.limits).map_err(|refusal| wrong(refusal.to_string()))?;
     let options = &shared.options;

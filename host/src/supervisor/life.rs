@@ -92,7 +92,9 @@ impl Life {
                 Place::Shown => self.guest.shown.finish(),
             }
         }
-        self.guest.shown.tick(Instant::now());
+        let now = Instant::now();
+        self.guest.consoles.iter_mut().for_each(|console| console.tick(now));
+        self.guest.shown.tick(now);
         for (number, outcome) in self.guest.shown.answers() {
             let client = self.clients.iter_mut().find(|client| client.number == number);
             if let Some(client) = client {
@@ -164,8 +166,9 @@ impl Life {
 
     /// How long there is nothing to do unless something happens; `None` for ever.
     fn patience(&self) -> Option<Timespec> {
-        let deadlines = [self.guest.shown.deadline(), self.guest.companions.deadline()];
-        let first = deadlines.into_iter().flatten().min()?;
+        let others = [self.guest.shown.deadline(), self.guest.companions.deadline()];
+        let consoles = self.guest.consoles.iter().map(Console::deadline);
+        let first = consoles.chain(others).flatten().min()?;
         // A moment longer, so that it has passed when this process is woken.
         let left = first.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
         Timespec::try_from(left).ok()

@@ -7,6 +7,7 @@
 
 mod address;
 mod attach;
+mod backend;
 mod cgroup;
 pub mod child;
 mod companion;

@@ -11,9 +11,19 @@ const LIMIT: usize = 256 * 1024;
 pub(super) struct Outbox {
     queue: VecDeque<u8>,
     skipped: u64,
+    /// No marker: the reader is no person.
+    silent: bool,
 }
 
 impl Outbox {
+    /// One that leaves out without a word.
+    pub(super) fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn push(&mut self, chunk: &[u8]) {
         // Once something was left out, nothing more is taken until the marker stands in its place.
         if self.skipped > 0 || self.queue.len() + chunk.len() > LIMIT {
@@ -28,7 +38,8 @@ impl Outbox {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.queue = VecDeque::new();
+        self.skipped = 0;
     }
 
     /// Gives `write` as much as it takes; a reader that is full is no error.
@@ -44,6 +55,9 @@ impl Outbox {
             if self.queue.is_empty() {
                 // A long queue is memory that an idle supervisor must not keep.
                 self.queue = VecDeque::new();
+                if self.silent {
+                    self.skipped = 0;
+                }
                 if self.skipped > 0 {
                     let marker = format!("\r\n[{} bytes skipped: this viewer was too slow]\r\n", self.skipped);
                     self.skipped = 0;

@@ -2,8 +2,8 @@
 
 use super::cgroup::{Groups, Refusal};
 use super::companion::{Companions, Home};
-use super::console::Console;
-use super::extras::LinkOrder;
+use super::console::{Console, Logging};
+use super::extras::{BackendOrder, LinkOrder};
 use super::hotplug::{Shown, View};
 use super::identity::{self, Identity};
 use super::link::Links;
@@ -42,6 +42,7 @@ pub(super) struct Guest {
     pub(super) pidfd: OwnedFd,
     pub(super) groups: Groups,
     pub(super) consoles: Vec<Console>,
+    pub(super) logging: Logging,
     pub(super) links: Links,
     pub(super) shown: Shown,
     pub(super) companions: Companions,
@@ -62,11 +63,18 @@ pub(super) fn start(
     let notify = notify_socket(&identity)?;
     let mut consoles = Vec::new();
     let (mut ends, mut ptys) = (Vec::new(), Vec::new());
-    for (index, console) in order.consoles.iter().enumerate() {
-        let opened = Console::open(index, console, order.log_bytes, order.log_files)?;
-        consoles.push(opened.console);
-        ends.push(opened.end);
-        ptys.push(opened.pty);
+    let logging = Logging {
+        bytes: order.log_bytes,
+        files: order.log_files,
+    };
+    for index in 0..order.consoles.len() + order.extras.spare_consoles as usize {
+        let (mut console, end) = Console::spare(index)?;
+        if let Some(wanted) = order.consoles.get(index) {
+            let backend = order.extras.backends.get(index).unwrap_or(&BackendOrder::None);
+            ptys.push(console.employ(wanted, backend, logging)?);
+        }
+        consoles.push(console);
+        ends.push(end);
     }
     let mut links = Links::default();
     for link in &order.extras.links {
@@ -107,6 +115,7 @@ pub(super) fn start(
                 pidfd: fork.pidfd,
                 groups: fork.groups,
                 consoles,
+                logging,
                 links,
                 shown: Shown::new(view, order.run_dir.join(GUEST_DIR), &order.files),
                 companions,
