@@ -68,7 +68,7 @@ impl Desk {
 pub(super) fn offers(id: &str, guests: bool) -> bool {
     match id {
         "lock/1" | "log/1" | "event/1" | "notice/1" | "ports/1" => true,
-        "spawn/1" | "descriptors/1" => guests,
+        "spawn/1" | "descriptors/1" | "spawn/2" => guests,
         _ => false,
     }
 }
