@@ -34,6 +34,7 @@ mod lifecycle;
 mod metadata;
 mod museum;
 mod node;
+mod old_bugs;
 mod roots;
 mod run;
 mod seeing;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         metadata::CASES,
         museum::CASES,
         node::CASES,
+        old_bugs::CASES,
         roots::CASES,
         run::CASES,
         seeing::CASES,

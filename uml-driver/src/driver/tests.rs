@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 mod control;
+mod old_bugs;
 mod ports;
 mod refusals;
 

@@ -60,6 +60,8 @@ pub(crate) struct FakeHost {
     pub(crate) usage: Mutex<Vec<Param>>,
     /// The next thing that is plugged in or out fails.
     pub(crate) no_plug: AtomicBool,
+    /// What was started, in order.
+    pub(crate) launches: Mutex<Vec<Launch>>,
     pub(crate) boots: Mutex<Boots>,
     /// Guests that were killed, and all that became of ports, in order.
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -140,6 +142,7 @@ impl FakeHost {
             limits: Mutex::default(),
             usage: Mutex::default(),
             no_plug: AtomicBool::new(false),
+            launches: Mutex::default(),
             boots: Mutex::default(),
             log: Arc::default(),
             filtered: Mutex::default(),
@@ -300,6 +303,7 @@ impl HostLink for Arc<FakeHost> {
         if boots == Boots::Refused {
             return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no process today"));
         }
+        self.launches.lock().push(launch.clone());
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         if !taps.is_empty() {
             self.log.lock().push(format!("spawn {number} with {}", taps.len()));

@@ -27,22 +27,22 @@ fn interfaces(of: &[&str]) -> String {
 
 impl Lab {
     /// Defines a domain with these interfaces that is restarted when it reboots.
-    fn define_with(&self, name: &str, uuid: &str, of: &[&str]) {
+    pub(super) fn define_with(&self, name: &str, uuid: &str, of: &[&str]) {
         let xml = self.xml(name, uuid, "<on_reboot>restart</on_reboot>");
         let xml = xml.replace("</devices>", &format!("{}</devices>", interfaces(of)));
         self.cx(|cx| self.uml.define(cx, &xml, 0)).unwrap();
     }
 
     /// What has happened since the last look.
-    fn happened(&self) -> Vec<String> {
+    pub(super) fn happened(&self) -> Vec<String> {
         self.host.log.lock().drain(..).collect()
     }
 
-    fn filtered(&self) -> Vec<String> {
+    pub(super) fn filtered(&self) -> Vec<String> {
         self.host.filtered.lock().iter().cloned().collect()
     }
 
-    fn requests(&self, filter: &str) -> Vec<PortRequest> {
+    pub(super) fn requests(&self, filter: &str) -> Vec<PortRequest> {
         let filters = [filter.to_owned()];
         self.cx(|cx| {
             self.uml
@@ -52,7 +52,7 @@ impl Lab {
     }
 
     /// Nothing of any guest's network is left.
-    fn is_clear(&self) {
+    pub(super) fn is_clear(&self) {
         assert_eq!(self.network.taps(), [""; 0]);
         assert_eq!(self.filtered(), [""; 0]);
         assert!(self.host.locks.is_idle());
