@@ -1,5 +1,6 @@
 //! What a guest's kernel says of itself: `/proc/meminfo` and `/proc/diskstats`, read as any text from outside.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// The most devices that are noted of one guest: it has 16 `ubd`, and what it makes itself is of no interest here.
@@ -37,6 +38,13 @@ pub(crate) struct Transfers {
     pub(crate) requests: u64,
     pub(crate) bytes: u64,
     pub(crate) nanoseconds: u64,
+}
+
+/// The release in a kernel's answer to `version` (`Linux  6.1.176 #1 ...`).
+pub(crate) fn release(version: &str) -> Option<Arc<str>> {
+    let release = version.split_ascii_whitespace().nth(1)?;
+    let plain = release.len() <= 64 && release.bytes().all(|byte| byte.is_ascii_graphic());
+    plain.then(|| Arc::from(release))
 }
 
 /// Reads `/proc/meminfo`.
@@ -97,6 +105,13 @@ fn disk(line: &str) -> Option<Disk> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn release_is_the_kernels_second_word() {
+        assert_eq!(release("Linux  6.1.176 #1 Mon x86_64").as_deref(), Some("6.1.176"));
+        assert_eq!(release("Linux"), None);
+        assert_eq!(release(&format!("Linux {}", "9".repeat(65))), None);
+    }
 
     #[test]
     fn memory_is_read_and_what_is_missing_is_not_made_up() {

@@ -16,6 +16,8 @@ const WANTED: Duration = Duration::from_secs(60);
 pub(crate) struct Vitals {
     /// Since when its kernel owes an answer; `None` while it is in time.
     pub(crate) silent: Option<Instant>,
+    /// The release of its kernel, in the kernel's own words.
+    pub(crate) kernel: Option<Arc<str>>,
     /// What its kernel last said of its memory.
     pub(crate) memory: Option<Memory>,
     /// What its kernel last said of its block devices; empty before.

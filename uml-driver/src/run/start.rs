@@ -7,6 +7,7 @@ use crate::core::{Core, fault, refused, seize};
 use crate::def::DomainDef;
 use crate::mconsole::client::{Command, Monitor};
 use crate::mconsole::packet::{Notification, notification};
+use crate::pulse::sample::release;
 use crate::state::machine::{Phase, Step, Verb};
 use crate::state::record::{Record, Run};
 use crate::state::status::Intent;
@@ -179,9 +180,11 @@ impl Core {
         let record = entry.record()?;
         let socket = prepared.socket.clone();
         let run = Run::new(record.id, started, socket, prepared.consoles(), record.devices());
-        ask(&run.monitor, Command::Version)?;
+        let version = ask(&run.monitor, Command::Version)?;
+        self.pulse.book.begin(guest);
+        self.pulse.book.note(guest, |vitals| vitals.kernel = release(&version));
         if paused {
-            ask(&run.monitor, Command::Stop)?;
+            let _stopped = ask(&run.monitor, Command::Stop)?;
         }
         Ok(run)
     }
@@ -294,7 +297,6 @@ impl Core {
         if boot.is_cancelled() {
             return Err(cancelled());
         }
-        self.pulse.book.begin(run.guest);
         let mut record = Record::clone(&*entry.record()?);
         record.phase = record.phase.after(Step::Ready).unwrap_or(Phase::Running);
         if paused {
@@ -335,11 +337,9 @@ fn definition(entry: &Entry, record: Option<&Record>, wish: &Wish) -> Result<Arc
     def.cloned().ok_or_else(|| no_domain(&entry.name))
 }
 
-fn ask(monitor: &Monitor, command: Command) -> Result<()> {
-    match monitor.ask(command, FIRST_ANSWER) {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(failure.into_error("the guest did not answer after it booted")),
-    }
+fn ask(monitor: &Monitor, command: Command) -> Result<String> {
+    let answer = monitor.ask(command, FIRST_ANSWER);
+    answer.map_err(|failure| failure.into_error("the guest did not answer after it booted"))
 }
 
 fn aborted() -> Error {

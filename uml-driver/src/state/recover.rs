@@ -9,6 +9,7 @@ use crate::core::{Core, fault, seize};
 use crate::def::DomainDef;
 use crate::mconsole::client::{Command, DEADLINE, Failure};
 use crate::plan::nics;
+use crate::pulse::sample::release;
 use crate::run::start::Wish;
 use driver_api::error::{Code, Result};
 use driver_api::lock::level::Unlocked;
@@ -177,7 +178,9 @@ impl Core {
             asked.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
         });
         for (survivor, answer) in survivors.into_iter().zip(answers) {
+            let mut kernel = None;
             match answer {
+                Ok(Ok(version)) => kernel = release(&version),
                 Ok(Err(Failure::Stranger(pid))) => {
                     tracing::error!(dom = %survivor.entry.name, pid, "another process answers for the guest");
                     self.store.remove_status(survivor.entry.uuid);
@@ -189,11 +192,13 @@ impl Core {
                 Ok(Err(failure)) => {
                     tracing::warn!(dom = %survivor.entry.name, %failure, "a guest that is taken over does not answer");
                 }
-                _ => {}
+                Err(_) => {}
             }
             if let Err(error) = self.adopt(cx, &survivor) {
                 tracing::error!(dom = %survivor.entry.name, %error, "the guest could not be taken over");
             }
+            let guest = GuestId(survivor.started.guest);
+            self.pulse.book.note(guest, |vitals| vitals.kernel = kernel);
         }
     }
 

@@ -95,7 +95,7 @@ impl Core {
             (group::VCPU, vcpu),
             (group::INTERFACE, interface::put),
             (group::BLOCK, block::put),
-            (group::VM, agent),
+            (group::VM, inside),
         ];
         let mut figures = Figures::default();
         for (_, put) in parts.into_iter().filter(|(group, _)| groups & group != 0) {
@@ -128,8 +128,9 @@ fn vcpu(source: &Source<'_>, figures: &mut Figures) {
     }
 }
 
-/// What the agent tells of the guest as a whole.
-fn agent(source: &Source<'_>, figures: &mut Figures) {
+/// What its kernel and its agent tell of the guest as a whole.
+fn inside(source: &Source<'_>, figures: &mut Figures) {
+    figures.put_known("vm.kernel.release", source.vitals.kernel.as_deref());
     let Some(agent) = &source.vitals.agent else { return };
     figures.put_known("vm.agent.hostname", agent.hostname.clone());
     for (minutes, load) in ["1m", "5m", "15m"].into_iter().zip(agent.load.into_iter().flatten()) {

@@ -169,6 +169,8 @@ fn running_domain_adds_what_the_host_counts() {
     );
     let block = figures(&lab, stats::BLOCK);
     assert_eq!(find(&block, "block.1.capacity"), Some(&Value::Ulong(1 << 20)));
+    let vm = figures(&lab, stats::VM);
+    assert_eq!(find(&vm, "vm.kernel.release"), Some(&Value::Text("6.1.9".to_owned())));
     let all = figures(&lab, 0);
     assert!(find(&all, "state.state").is_some() && find(&all, "block.1.physical").is_some());
     lab.host.usage.lock().clear();

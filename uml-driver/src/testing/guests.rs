@@ -108,7 +108,7 @@ fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool, heard: &Mutex<Vec
             .to_owned();
         heard.lock().push(command.clone());
         let (error, text) = match command.as_str() {
-            "version" => (0_u32, "Linux"),
+            "version" => (0_u32, "Linux 6.1.9 #1 x86_64"),
             "proc meminfo" => (0, "MemTotal: 53448 kB\nMemFree: 40000 kB\nMemAvailable: 41000 kB\n"),
             "proc diskstats" => (0, "98 0 ubda 10 0 80 5 20 0 160 7 0 8 9 0 0 0 0 3 4\n"),
             "stop" if stopped => (1, "Already stopped"),

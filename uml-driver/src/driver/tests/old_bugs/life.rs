@@ -199,13 +199,12 @@ fn old_bug_4_6_and_4_7_guests_ended_with_the_daemon_or_were_lost() {
 fn old_bug_5_8_one_stuck_guest_stopped_all() {
     let lab = Lab::running("");
     lab.define("two", B).unwrap();
-    *lab.host.boots.lock() = Boots::Never;
+    lab.start(B).unwrap();
     lab.destroy(A).unwrap();
+    *lab.host.boots.lock() = Boots::Never;
     std::thread::scope(|scope| {
         let stuck = scope.spawn(|| lab.start(A));
         lab.until(|r| r.phase == Phase::Starting);
-        *lab.host.boots.lock() = Boots::Well;
-        lab.start(B).unwrap();
         lab.cx(|cx| lab.uml.suspend(cx, uuid(B))).unwrap();
         lab.cx(|cx| lab.uml.resume(cx, uuid(B))).unwrap();
         assert_eq!(lab.uml.list().len(), 2);
