@@ -275,7 +275,10 @@ fn taken_taps() {
     assert!(!taken.status.success(), "the tap has two owners");
     let _out = host.virsh(&["destroy", "vm1"]).ok();
     // It was the guest's and nobody else's: it is gone.
-    let shown = Command::new("ip").args(["link", "show", "lab0"]).output().expect("ip runs");
+    let shown = Command::new("ip")
+        .args(["link", "show", "lab0"])
+        .output()
+        .expect("ip runs");
     assert!(!shown.status.success(), "the tap is left");
     assert!(take().expect("ip runs").status.success());
 }

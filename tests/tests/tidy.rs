@@ -158,3 +158,24 @@ fn every_path_that_the_architecture_names_exists() {
         }
     }
 }
+
+#[test]
+fn every_test_that_the_comparison_names_exists() {
+    let text = fs::read_to_string(top().join("docs/uml-comparison.md")).unwrap();
+    let mut sources = String::new();
+    each(|_, text| sources.push_str(text));
+    let quoted = text.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = quoted
+        .filter(|word| word.contains('_') && !word.contains([' ', '/', '.', '*', '<']))
+        .collect();
+    assert!(named.len() > 80, "only {} tests named", named.len());
+    for name in named {
+        // One that stands for several ends in an ellipsis.
+        let begins = name.trim_end_matches('…');
+        let there = [format!("fn {begins}"), format!("\"{begins}")];
+        assert!(
+            there.iter().any(|there| sources.contains(there)),
+            "docs/uml-comparison.md names the test '{name}', which is not there"
+        );
+    }
+}
