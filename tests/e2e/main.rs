@@ -39,6 +39,7 @@ mod roots;
 mod run;
 mod seeing;
 mod service;
+mod stats;
 mod unprivileged;
 
 fn main() -> ExitCode {
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         run::CASES,
         seeing::CASES,
         service::CASES,
+        stats::CASES,
         unprivileged::CASES,
     ];
     let cases: Vec<Case> = rooms.concat();
