@@ -251,6 +251,8 @@ impl Metadata for Uml {
 }
 
 mod control;
+mod devices;
 mod stats;
+
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 mod control;
+mod devices;
 mod old_bugs;
 mod ports;
 mod refusals;
+mod undone;
+mod updates;
 
 const A: &str = "11111111-1111-1111-1111-111111111111";
 const B: &str = "22222222-2222-2222-2222-222222222222";

@@ -80,19 +80,6 @@ impl fmt::Display for Unspeakable {
 
 impl std::error::Error for Unspeakable {}
 
-/// A disk as the kernel is told of it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct DiskWords<'a> {
-    /// Letters after the unit: `r`, `s`, `c`, `d`, `t`.
-    pub flags: &'a str,
-    /// The file that is read and written.
-    pub file: &'a str,
-    /// The file below it.
-    pub backing: Option<&'a str>,
-    /// The serial number.
-    pub serial: Option<&'a str>,
-}
-
 /// A command with a device's name and settings in it.
 ///
 /// Nothing of it is a user's own text: names, numbers and fixed words, and of paths and serial numbers only those that
@@ -114,39 +101,24 @@ impl Order {
         Self(format!("remove {unit}"))
     }
 
-    /// Puts a disk in.
+    /// Puts a disk in: the unit with its flags, and its files and serial number as the kernel's command line has them.
     ///
     /// # Errors
-    /// For texts with `,` or `:` or control characters, and for too many bytes.
-    pub fn disk(number: u8, words: &DiskWords<'_>) -> Result<Self, Unspeakable> {
-        for text in [Some(words.file), words.backing, words.serial].into_iter().flatten() {
-            if let Some(odd) = text.chars().find(|c| matches!(c, ',' | ':') || c.is_control()) {
-                return Err(Unspeakable::Odd(odd));
-            }
-        }
-        let mut text = format!("config {}{}={}", Unit::Disk(number), words.flags, words.file);
-        // An empty second field stands for "no backing file".
-        if words.backing.is_some() || words.serial.is_some() {
-            text.push(',');
-            text.push_str(words.backing.unwrap_or_default());
-        }
-        if let Some(serial) = words.serial {
-            text.push(',');
-            text.push_str(serial);
-        }
-        Self::checked(text)
+    /// For control characters and for too many bytes.
+    pub fn disk(unit: &str, value: &str) -> Result<Self, Unspeakable> {
+        Self::checked(format!("config {unit}={value}"), char::is_control)
     }
 
-    /// Puts a network device in; `settings` are `transport=tap,...`.
+    /// Puts a network device in: `vecN:transport=tap,...`. With `=` in the place of the colon the kernel takes all for the
+    /// number.
     ///
     /// # Errors
     /// For control characters and blanks, and for too many bytes.
-    pub fn interface(number: u32, settings: &str) -> Result<Self, Unspeakable> {
-        if let Some(odd) = settings.chars().find(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Unspeakable::Odd(odd));
+    pub fn interface(argument: &str) -> Result<Self, Unspeakable> {
+        match argument.chars().find(|c| c.is_whitespace()) {
+            Some(odd) => Err(Unspeakable::Odd(odd)),
+            None => Self::checked(format!("config {argument}"), char::is_control),
         }
-        // With `=` in the place of the colon the kernel takes all for the number.
-        Self::checked(format!("config {}:{settings}", Unit::Interface(number)))
     }
 
     /// Leads a console or serial line to one of the descriptors that the guest was born with.
@@ -173,7 +145,10 @@ impl Order {
         Self(format!("config mem=+{kib}K"))
     }
 
-    fn checked(text: String) -> Result<Self, Unspeakable> {
+    fn checked(text: String, odd: impl Fn(char) -> bool) -> Result<Self, Unspeakable> {
+        if let Some(odd) = text.chars().find(|c| odd(*c)) {
+            return Err(Unspeakable::Odd(odd));
+        }
         match text.len() {
             bytes if bytes > MAX_ORDER => Err(Unspeakable::Long(bytes)),
             _ => Ok(Self(text)),
@@ -192,74 +167,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn disk(words: &DiskWords<'_>) -> Result<String, Unspeakable> {
-        Order::disk(2, words).map(|order| order.text().to_owned())
-    }
-
     #[test]
-    fn disks_are_told_field_by_field() {
-        let file = "/a b";
-        let plain = DiskWords {
-            flags: "rd",
-            file,
-            ..DiskWords::default()
-        };
-        assert_eq!(disk(&plain).unwrap(), "config ubdcrd=/a b");
-        let serial = DiskWords {
-            serial: Some("S1"),
-            ..plain.clone()
-        };
-        assert_eq!(disk(&serial).unwrap(), "config ubdcrd=/a b,,S1");
-        let cow = DiskWords {
-            flags: "",
-            backing: Some("/base"),
-            ..plain.clone()
-        };
-        assert_eq!(disk(&cow).unwrap(), "config ubdc=/a b,/base");
-        let all = DiskWords {
-            serial: Some("S1"),
-            ..cow
-        };
-        assert_eq!(disk(&all).unwrap(), "config ubdc=/a b,/base,S1");
-        for (text, odd) in [("/a,b", ','), ("/a:b", ':'), ("/a\nb", '\n'), ("/a\0", '\0')] {
-            for words in [
-                DiskWords {
-                    file: text,
-                    ..DiskWords::default()
-                },
-                DiskWords {
-                    file,
-                    backing: Some(text),
-                    ..DiskWords::default()
-                },
-                DiskWords {
-                    file,
-                    serial: Some(text),
-                    ..DiskWords::default()
-                },
-            ] {
-                assert_eq!(disk(&words), Err(Unspeakable::Odd(odd)), "{words:?}");
-            }
+    fn an_order_is_one_line_of_at_most_511_bytes() {
+        let of = |value: &str| Order::disk("ubdcd", value).map(|order| order.text().to_owned());
+        assert_eq!(of("/a b,,S1").unwrap(), "config ubdcd=/a b,,S1");
+        let longest = "x".repeat(MAX_ORDER - "config ubdcd=".len());
+        assert_eq!(of(&longest).unwrap().len(), 511);
+        assert_eq!(of(&format!("{longest}x")), Err(Unspeakable::Long(512)));
+        for odd in ['\n', '\0', '\u{85}'] {
+            assert_eq!(of(&format!("/a{odd}b")), Err(Unspeakable::Odd(odd)));
         }
-    }
-
-    #[test]
-    fn an_order_has_at_most_511_bytes() {
-        let longest = MAX_ORDER - "config ubdc=".len();
-        let words = |bytes: usize| "x".repeat(bytes);
-        let of = |text: &str| {
-            disk(&DiskWords {
-                file: text,
-                ..DiskWords::default()
-            })
-        };
-        assert_eq!(of(&words(longest)).unwrap().len(), 511);
-        assert_eq!(of(&words(longest + 1)), Err(Unspeakable::Long(512)));
-        assert_eq!(
-            Order::interface(0, &words(600)),
-            Err(Unspeakable::Long(600 + "config vec0:".len()))
-        );
-        assert_eq!(Order::interface(0, "ifname=a b"), Err(Unspeakable::Odd(' ')));
+        let vec = "vec0:transport=tap,ifname=lab0";
+        assert_eq!(Order::interface(vec).unwrap().text(), format!("config {vec}"));
+        assert_eq!(Order::interface("vec0:ifname=a b"), Err(Unspeakable::Odd(' ')));
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! `Kernel`: taps and bridges of the network namespace that the host runs in.
 
-use super::message::{Answer, GET_LINK, Link, NEW_LINK, Request, answers};
+use super::message::{Answer, DELETE_LINK, GET_LINK, Link, NEW_LINK, Request, answers};
 use super::{Counters, Neighbour, Network, host_side, neighbour, shape, tap};
 use crate::core::fault;
 use crate::def::interface::Mac;
@@ -118,13 +118,26 @@ impl Network for Kernel {
         };
         let index = index.map_err(|e| wrong("find", e))?;
         if let Some(master) = &nic.bridge {
-            let order = Request::new(NEW_LINK, index).master(bridge(master, nic)?.index);
+            let bridge = bridge(master, nic)?;
+            let mut order = Request::new(NEW_LINK, index).master(bridge.index);
+            if nic.mtu.is_none() {
+                // It may come from a bridge with another one.
+                order = order.mtu(bridge.mtu);
+            }
             change(order).map_err(|e| wrong(&format!("attach to bridge '{master}'"), e))?;
         }
-        if nic.up {
-            change(Request::new(NEW_LINK, index).up()).map_err(|e| wrong("switch on", e))?;
+        let what = if nic.up { "switch on" } else { "switch off" };
+        change(Request::new(NEW_LINK, index).up(nic.up)).map_err(|e| wrong(what, e))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        match change(Request::new(DELETE_LINK, 0).name(name)) {
+            Err(cause) if !is_missing(&cause) => {
+                let message = format!("cannot remove the tap '{name}'");
+                Err(fault(Code::SYSTEM_ERROR, message).because(cause))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn counters(&self, name: &str) -> io::Result<Counters> {

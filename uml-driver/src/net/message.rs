@@ -2,6 +2,8 @@
 
 /// `RTM_NEWLINK`: with an index and without `NLM_F_CREATE` it changes a link.
 pub(super) const NEW_LINK: u16 = 16;
+/// `RTM_DELLINK`.
+pub(super) const DELETE_LINK: u16 = 17;
 /// `RTM_GETLINK`.
 pub(super) const GET_LINK: u16 = 18;
 /// `NLMSG_ERROR`: an answer without data; code 0 is success.
@@ -138,9 +140,10 @@ impl Request {
         self.with(attribute::MASTER, &index.to_ne_bytes())
     }
 
-    /// To be switched on.
-    pub(super) fn up(mut self) -> Self {
-        self.0[HEADER + 8..HEADER + 12].copy_from_slice(&UP.to_ne_bytes());
+    /// To be switched on, or off.
+    pub(super) fn up(mut self, on: bool) -> Self {
+        let flags = if on { UP } else { 0 };
+        self.0[HEADER + 8..HEADER + 12].copy_from_slice(&flags.to_ne_bytes());
         self.0[HEADER + 12..HEADER + 16].copy_from_slice(&UP.to_ne_bytes());
         self
     }
@@ -293,7 +296,10 @@ mod tests {
 
     #[test]
     fn orders_are_laid_out_as_the_kernel_reads_them() {
-        let order = Request::new(NEW_LINK, 3).address([0xfe, 1, 2, 3, 4, 5]).up().bytes();
+        let order = Request::new(NEW_LINK, 3)
+            .address([0xfe, 1, 2, 3, 4, 5])
+            .up(true)
+            .bytes();
         let mut wanted = vec![44, 0, 0, 0, 16, 0, 5, 0];
         wanted.resize(20, 0);
         wanted.extend([3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);

@@ -50,11 +50,17 @@ pub trait Network: Debug + Send + Sync {
     /// 67 when the host's kernel can not, 38 when it refuses.
     fn shape(&self, name: &str, mac: Mac, shaping: &Shaping) -> Result<()>;
 
-    /// Attaches a tap to where its interface belongs and switches it on.
+    /// Attaches a tap to where its interface belongs, wherever it was before, and switches it on or off as its link is.
     ///
     /// # Errors
     /// 38 when the kernel refuses.
     fn connect(&self, name: &str, nic: &Nic) -> Result<()>;
+
+    /// Removes a tap, whoever has it open; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// 38 when the kernel refuses.
+    fn remove(&self, name: &str) -> Result<()>;
 
     /// What has passed a device, as the host sees it.
     ///

@@ -8,6 +8,7 @@ mod image;
 mod line;
 mod link;
 mod nic;
+mod plug;
 mod storage;
 mod word;
 
@@ -25,6 +26,7 @@ pub use image::{DEPTH, Image, Layer};
 pub use line::{LOG_ALIAS, Line, line};
 pub use link::USER_STACK;
 pub use nic::{Nic, Way, all as nics};
+pub use plug::DiskPlug;
 pub use storage::STORAGE;
 
 /// The guest's name towards its own kernel; its monitor socket is `@RUN@/guest/mconsole`.

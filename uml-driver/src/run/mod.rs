@@ -9,6 +9,7 @@ pub mod mailbox;
 mod overlay;
 mod owner;
 mod peek;
+mod plug;
 pub mod ports;
 mod prepare;
 mod programs;

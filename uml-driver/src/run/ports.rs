@@ -23,10 +23,10 @@ const STRANGERS: u32 = 10_000;
 
 /// A tap that has been made.
 #[derive(Debug)]
-struct Made {
-    port: Port,
+pub(super) struct Made {
+    pub(super) port: Port,
     /// Nothing for an interface without a device, whose port has no name.
-    tap: Option<OwnedFd>,
+    pub(super) tap: Option<OwnedFd>,
     /// The name was taken for it just now; else the guest had it before its restart.
     fresh: bool,
 }
@@ -68,7 +68,7 @@ impl Core {
         Ok(made)
     }
 
-    fn make_tap(&self, entry: &Entry, nic: &Nic, before: Option<&str>) -> Result<Made> {
+    pub(super) fn make_tap(&self, entry: &Entry, nic: &Nic, before: Option<&str>) -> Result<Made> {
         let made = |name: &str, tap, fresh| Made {
             port: Port::new(name, nic, entry),
             tap: Some(tap),
@@ -140,7 +140,7 @@ impl Core {
     }
 
     /// Removes taps that come to nothing. Names that the guest had before stay its own.
-    fn abandon(&self, made: Vec<Made>) {
+    pub(super) fn abandon(&self, made: Vec<Made>) {
         for Made { port, tap, fresh } in made {
             drop(tap);
             if fresh {
@@ -214,7 +214,7 @@ impl Core {
         }
     }
 
-    fn unfilter<'a>(&self, update: &mut Guard<'_, Update, R>, devices: impl Iterator<Item = &'a str>) {
+    pub(super) fn unfilter<'a>(&self, update: &mut Guard<'_, Update, R>, devices: impl Iterator<Item = &'a str>) {
         for port in devices {
             match self.host.detach_port(update, port) {
                 Err(error) if matches!(error.code(), Code::NO_NWFILTER_BINDING | Code::NO_SUPPORT) => {

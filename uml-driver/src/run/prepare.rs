@@ -60,22 +60,20 @@ impl Prepared {
 
     /// Empties the logs that are to begin anew, of which one that is no plain file stays as it is.
     pub(crate) fn cut_logs(&self) -> Result<()> {
-        for log in &self.plan.cut {
-            match std::fs::symlink_metadata(log) {
-                Ok(meta) if meta.is_file() => {}
-                _ => continue,
-            }
-            let cut = OpenOptions::new().write(true).open(log).and_then(|log| log.set_len(0));
-            cut.map_err(|cause| {
-                fault(
-                    Code::SYSTEM_ERROR,
-                    format!("the log '{}' can not be begun anew", log.display()),
-                )
-                .because(cause)
-            })?;
-        }
-        Ok(())
+        self.plan.cut.iter().try_for_each(|log| cut(log))
     }
+}
+
+/// Empties a log; one that is no plain file stays as it is.
+pub(super) fn cut(log: &Path) -> Result<()> {
+    if !std::fs::symlink_metadata(log).is_ok_and(|meta| meta.is_file()) {
+        return Ok(());
+    }
+    let cut = OpenOptions::new().write(true).open(log).and_then(|log| log.set_len(0));
+    cut.map_err(|cause| {
+        let message = format!("the log '{}' can not be begun anew", log.display());
+        fault(Code::SYSTEM_ERROR, message).because(cause)
+    })
 }
 
 impl Core {
@@ -115,7 +113,8 @@ impl Core {
         })
     }
 
-    fn kernel_can(&self, def: &DomainDef, plan: &LaunchPlan) -> Result<()> {
+    /// Checks that the kernel was built with all that the plan needs.
+    pub(super) fn kernel_can(&self, def: &DomainDef, plan: &LaunchPlan) -> Result<()> {
         let Some(path) = def.kernel() else { return Ok(()) };
         let kernel = self.prober.probe(Path::new(path))?;
         match plan.options.iter().find(|(option, _)| !kernel.has(option)) {
@@ -132,7 +131,7 @@ impl Core {
 }
 
 /// A disk with its whole chain, all of it looked at.
-fn prepare_image(image: &Image, made_later: bool) -> Result<(Image, Vec<Layer>)> {
+pub(super) fn prepare_image(image: &Image, made_later: bool) -> Result<(Image, Vec<Layer>)> {
     let below = match image.place {
         Place::Virtio => chain::complete(image)?,
         Place::Ubd(_) => image.below.clone(),
@@ -172,11 +171,12 @@ fn companions(plan: &LaunchPlan, images: &[(Image, Vec<Layer>)]) -> Result<Vec<C
     Ok(all)
 }
 
-fn is_missing(path: &Path) -> bool {
+pub(super) fn is_missing(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_err()
 }
 
-fn check(file: &VisibleFile, folder: bool) -> Result<()> {
+/// Checks that a file, or a folder, is there and may be used.
+pub(super) fn check(file: &VisibleFile, folder: bool) -> Result<()> {
     let wanted = if file.writable {
         Access::READ_OK | Access::WRITE_OK
     } else {

@@ -59,6 +59,49 @@ fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8], keep: Keep) -> 
     Ok(())
 }
 
+/// A file that is on the disk beside the one whose place it is to take; removed again when it never does.
+#[derive(Debug)]
+pub struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Writes `bytes` beside `path`, so that a full disk is known before anything is done.
+    ///
+    /// # Errors
+    /// The kernel's; nothing is left then.
+    pub fn new(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        // No other writer of this folder uses such a name.
+        let staged = Self {
+            temporary: folder_of(path).join(format!("{TEMPORARY}%staged-{}", name.to_string_lossy())),
+            path: path.to_owned(),
+        };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::open(&staged.temporary, flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        Ok(staged)
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// The kernel's; the old file may be there still.
+    pub fn commit(self) -> io::Result<()> {
+        std::fs::rename(&self.temporary, &self.path)?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Renamed it is not there any more; what is left otherwise is removed at the next start.
+        drop(std::fs::remove_file(&self.temporary));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +114,23 @@ mod tests {
         write(&path, b"short", Keep::UntilReboot).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"short");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn staged_file_takes_its_place_at_once_or_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.xml");
+        let count = || std::fs::read_dir(dir.path()).unwrap().count();
+        drop(Staged::new(&path, b"never").unwrap());
+        assert_eq!(count(), 0);
+        write(&path, b"old", Keep::Always).unwrap();
+        let staged = Staged::new(&path, b"new").unwrap();
+        write(&path, b"between", Keep::Always).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"between");
+        staged.commit().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(count(), 1);
+        assert!(Staged::new(&dir.path().join("none/a.xml"), b"x").is_err());
     }
 
     #[test]

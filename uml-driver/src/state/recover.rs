@@ -220,7 +220,9 @@ impl Core {
         }
         tracing::info!(dom = %entry.name, id = survivor.status.id, guest = guest.0, "a guest was taken over");
         self.mailbox.settle(guest, entry.uuid, None);
-        self.host.watch(cx, guest)
+        self.host.watch(cx, guest)?;
+        self.clear_remnants(cx, entry, &survivor.run(), &survivor.status.remnants);
+        Ok(())
     }
 
     /// Starts a guest again that had ended to be restarted when the last host died.

@@ -15,8 +15,12 @@ pub enum Remnant {
     Console(String),
     /// A way into a network that the supervisor knows, by its name.
     Link(String),
-    /// A device of the host, with the filter on it; one that is still a port of the domain only gets the filter that its
-    /// definition says.
+    /// A program beside the guest, by its name.
+    Companion(String),
+    /// A tap that was made for it.
+    Tap(String),
+    /// The filter on a device of the host, and the right to its name; one that is still a port of the domain only gets the
+    /// filter that its definition says.
     Port(String),
 }
 
@@ -27,6 +31,8 @@ impl fmt::Display for Remnant {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Console(alias) => write!(f, "console {alias}"),
             Self::Link(name) => write!(f, "link {name}"),
+            Self::Companion(name) => write!(f, "companion {name}"),
+            Self::Tap(device) => write!(f, "tap {device}"),
             Self::Port(device) => write!(f, "port {device}"),
         }
     }
@@ -42,6 +48,8 @@ impl Remnant {
             "file" => Self::File(what.into()),
             "console" => Self::Console(what.to_owned()),
             "link" => Self::Link(what.to_owned()),
+            "companion" => Self::Companion(what.to_owned()),
+            "tap" => Self::Tap(what.to_owned()),
             "port" => Self::Port(what.to_owned()),
             _ => return None,
         })

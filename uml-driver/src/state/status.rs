@@ -247,6 +247,8 @@ mod tests {
             "/[a-z ]{1,9}".prop_map(|path| Remnant::File(path.into())),
             "[a-z]{1,9}".prop_map(Remnant::Console),
             "[a-z]{1,9}".prop_map(Remnant::Link),
+            "[a-z]{1,9}".prop_map(Remnant::Companion),
+            "[a-z]{1,9}".prop_map(Remnant::Tap),
             "[a-z]{1,9}".prop_map(Remnant::Port),
         ];
         let changed = (

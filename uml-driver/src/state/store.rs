@@ -1,6 +1,6 @@
 //! What is kept on disk: definitions and autostart links for good, status documents and the id counter until reboot.
 
-use super::atomic::{self, Keep, TEMPORARY};
+use super::atomic::{self, Keep, Staged, TEMPORARY};
 use super::status::Status;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::uuid::Uuid;
@@ -106,6 +106,24 @@ impl Store {
     pub fn save_definition(&self, name: &str, xml: &str) -> Result<()> {
         let path = self.definition(name);
         atomic::write(&path, xml.as_bytes(), Keep::Always).map_err(|e| failed("store the definition", &path, e))
+    }
+
+    /// Writes a definition beside the one whose place it is to take.
+    ///
+    /// # Errors
+    /// 38.
+    pub fn stage_definition(&self, name: &str, xml: &str) -> Result<Staged> {
+        let path = self.definition(name);
+        Staged::new(&path, xml.as_bytes()).map_err(|e| failed("store the definition", &path, e))
+    }
+
+    /// Puts a definition in its place.
+    ///
+    /// # Errors
+    /// 38.
+    pub fn commit_definition(&self, name: &str, staged: Staged) -> Result<()> {
+        let committed = staged.commit();
+        committed.map_err(|e| failed("put the definition in its place", &self.definition(name), e))
     }
 
     /// Removes a definition and its autostart link; on failure the definition is still there.

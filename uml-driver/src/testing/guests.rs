@@ -1,5 +1,6 @@
 //! Guests for tests: each is a thread that speaks mconsole on a socket in its run folder and does as it is told.
 
+use super::kernel::Kernel;
 use super::locks::Locks;
 use crate::driver::Uml;
 use crate::link::{HostLink, Work};
@@ -49,6 +50,11 @@ struct Guest {
     exit: Option<Exit>,
     /// What it was born with, until its end.
     taps: Vec<OwnedFd>,
+    kernel: Arc<Mutex<Kernel>>,
+    /// The aliases of its consoles by place; the spare ones are empty.
+    consoles: Vec<String>,
+    /// Its ways into networks, by name.
+    links: BTreeMap<String, Option<OwnedFd>>,
 }
 
 pub(crate) struct FakeHost {
@@ -97,8 +103,7 @@ fn notification(kind: u32, text: &str) -> GuestEvent {
 }
 
 /// The guest's side of mconsole until its socket is told to quit.
-fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool, heard: &Mutex<Vec<String>>) {
-    let mut stopped = false;
+fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool, heard: &Mutex<Vec<String>>, kernel: &Mutex<Kernel>) {
     let mut request = [0_u8; 600];
     while let Ok((_, from)) = socket.recv_from(&mut request) {
         let Some(name) = from.as_pathname() else { return };
@@ -107,19 +112,8 @@ fn speak(socket: &UnixDatagram, run: &Path, mute: &AtomicBool, heard: &Mutex<Vec
             .trim_end_matches('\0')
             .to_owned();
         heard.lock().push(command.clone());
-        let (error, text) = match command.as_str() {
-            "version" => (0_u32, "Linux 6.1.9 #1 x86_64"),
-            "proc meminfo" => (0, "MemTotal: 53448 kB\nMemFree: 40000 kB\nMemAvailable: 41000 kB\n"),
-            "proc diskstats" => (0, "98 0 ubda 10 0 80 5 20 0 160 7 0 8 9 0 0 0 0 3 4\n"),
-            "stop" if stopped => (1, "Already stopped"),
-            "go" if !stopped => (1, "Not stopped"),
-            "stop" | "go" => (0, ""),
-            // A real kernel was seen to hang after anything else while it is stopped.
-            _ if stopped => panic!("'{command}' was sent to a stopped kernel"),
-            _ => (0, ""),
-        };
-        stopped = (stopped || command == "stop") && command != "go";
-        let mut reply: Vec<u8> = [error, 0, u32::try_from(text.len()).unwrap()]
+        let (error, text) = kernel.lock().answer(&command);
+        let mut reply: Vec<u8> = [error.cast_unsigned(), 0, u32::try_from(text.len()).unwrap()]
             .iter()
             .flat_map(|word| word.to_ne_bytes())
             .collect();
@@ -213,6 +207,7 @@ impl FakeHost {
         };
         known.alive = false;
         known.taps.clear();
+        known.links.clear();
         known.exit = Some(exit.clone());
         // An unnamed sender ends the thread.
         let _ = UnixDatagram::unbound().unwrap().send_to(b"quit", &known.socket);
@@ -220,7 +215,24 @@ impl FakeHost {
     }
 }
 
+fn alive(guests: &mut BTreeMap<u64, Guest>, guest: GuestId) -> Result<&mut Guest> {
+    let known = guests.get_mut(&guest.0).filter(|known| known.alive);
+    known.ok_or_else(|| Error::new(Code::SYSTEM_ERROR, Origin::NONE, "there is no such guest"))
+}
+
 impl FakeHost {
+    /// The kernel of a guest.
+    pub(crate) fn kernel(&self, guest: u64) -> Arc<Mutex<Kernel>> {
+        Arc::clone(&self.guests.lock()[&guest].kernel)
+    }
+
+    /// What a guest has been given by its supervisor: links and consoles that are not spare.
+    pub(crate) fn served(&self, guest: u64) -> Vec<String> {
+        let guests = self.guests.lock();
+        let consoles = guests[&guest].consoles.iter().filter(|alias| !alias.is_empty());
+        consoles.chain(guests[&guest].links.keys()).cloned().collect()
+    }
+
     fn refuse_to_plug(&self) -> Result<()> {
         if self.no_plug.swap(false, Ordering::SeqCst) {
             return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no plugging today"));
@@ -255,7 +267,7 @@ impl HostLink for Arc<FakeHost> {
         _: &mut Cx<'_, Unlocked>,
         guest: GuestId,
         plug: &Plug,
-        _: Option<BorrowedFd<'_>>,
+        tap: Option<BorrowedFd<'_>>,
     ) -> Result<Plugged> {
         self.refuse_to_plug()?;
         let what = match plug {
@@ -264,22 +276,59 @@ impl HostLink for Arc<FakeHost> {
             Plug::Link(link) => format!("link {}", link.name()),
             Plug::Companion(companion) => format!("companion {}", companion.name),
         };
+        let mut guests = self.guests.lock();
+        let known = alive(&mut guests, guest)?;
+        let mut plugged = Plugged::default();
+        match plug {
+            Plug::File(file) => drop(known.kernel.lock().files.insert(file.path.clone())),
+            Plug::Console(console, _) => {
+                let spare = known.consoles.iter().position(String::is_empty);
+                let place =
+                    spare.ok_or_else(|| Error::new(Code::OPERATION_FAILED, Origin::NONE, "no console is spare"))?;
+                known.consoles[place].clone_from(&console.alias);
+                let place = u32::try_from(place).unwrap();
+                plugged = Plugged {
+                    index: place,
+                    descriptor: 10 + place.cast_signed(),
+                    pty: if console.pty {
+                        "/dev/pts/8".to_owned()
+                    } else {
+                        String::new()
+                    },
+                };
+            }
+            Plug::Link(link) => {
+                let tap = tap.map(|tap| tap.try_clone_to_owned().unwrap());
+                known.links.insert(link.name().to_owned(), tap);
+            }
+            Plug::Companion(_) => {}
+        }
         self.log.lock().push(format!("plug {} {what}", guest.0));
-        Ok(Plugged {
-            index: 1,
-            descriptor: 11,
-            pty: "/dev/pts/8".to_owned(),
-        })
+        Ok(plugged)
     }
 
     fn unplug(&self, _: &mut Cx<'_, Unlocked>, guest: GuestId, unplug: &Unplug) -> Result<()> {
         self.refuse_to_plug()?;
-        let what = match unplug {
-            Unplug::File(path) => format!("file {}", path.display()),
-            Unplug::Console(alias) => format!("console {alias}"),
-            Unplug::Link(name) => format!("link {name}"),
-            Unplug::Companion(name) => format!("companion {name}"),
+        let (what, there) = {
+            let mut guests = self.guests.lock();
+            let known = alive(&mut guests, guest)?;
+            match unplug {
+                Unplug::File(path) => {
+                    let there = known.kernel.lock().files.remove(path);
+                    (format!("file {}", path.display()), there)
+                }
+                Unplug::Console(alias) => {
+                    let place = known.consoles.iter().position(|of| of == alias);
+                    place.into_iter().for_each(|place| known.consoles[place].clear());
+                    (format!("console {alias}"), place.is_some())
+                }
+                Unplug::Link(name) => (format!("link {name}"), known.links.remove(name).is_some()),
+                Unplug::Companion(name) => (format!("companion {name}"), true),
+            }
         };
+        if !there {
+            return Err(Error::new(Code::DEVICE_MISSING, Origin::NONE, "it is not there"));
+        }
         self.log.lock().push(format!("unplug {} {what}", guest.0));
         Ok(())
     }
@@ -314,7 +363,12 @@ impl HostLink for Arc<FakeHost> {
         let path = run_dir.join("guest/mconsole");
         let socket = UnixDatagram::bind(&path).unwrap();
         let (folder, mute, heard) = (run_dir.clone(), Arc::clone(&self.mute), Arc::clone(&self.heard));
-        std::thread::spawn(move || speak(&socket, &folder, &mute, &heard));
+        let files = spec.files.iter().map(|file| file.path.clone());
+        let kernel = Arc::new(Mutex::new(Kernel::new(&spec.argv, files)));
+        let own = Arc::clone(&kernel);
+        std::thread::spawn(move || speak(&socket, &folder, &mute, &heard, &own));
+        let spare = usize::try_from(launch.spare_consoles).unwrap();
+        let aliases = spec.consoles.iter().map(|console| console.alias.clone());
         let started = Started {
             guest: number,
             domain: spec.domain,
@@ -329,6 +383,9 @@ impl HostLink for Arc<FakeHost> {
             alive: true,
             exit: None,
             taps,
+            kernel,
+            consoles: aliases.chain(std::iter::repeat_n(String::new(), spare)).collect(),
+            links: BTreeMap::new(),
         };
         self.guests.lock().insert(number, guest);
         Ok(started)

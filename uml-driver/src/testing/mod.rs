@@ -1,6 +1,7 @@
 //! A scripted host for tests: locks that only check, guests that are threads with a console socket.
 
 pub(crate) mod guests;
+pub(crate) mod kernel;
 pub(crate) mod locks;
 pub(crate) mod network;
 

@@ -101,11 +101,19 @@ impl Network for FakeNetwork {
 
     fn connect(&self, name: &str, nic: &Nic) -> Result<()> {
         let bridge = nic.bridge.as_deref().unwrap_or_default();
-        self.log.lock().push(format!("connect {name} {bridge}"));
+        let down = if nic.up { "" } else { " down" };
+        self.log.lock().push(format!("connect {name} {bridge}{down}"));
         match bridge {
             "full" => Err(fault(Code::SYSTEM_ERROR, "the bridge has no place left")),
             _ => Ok(()),
         }
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        if self.state.lock().taps.remove(name).is_some() {
+            self.log.lock().push(format!("remove {name}"));
+        }
+        Ok(())
     }
 
     fn counters(&self, name: &str) -> io::Result<Counters> {
