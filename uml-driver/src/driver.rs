@@ -252,6 +252,7 @@ impl Metadata for Uml {
 
 mod control;
 mod devices;
+mod resources;
 mod stats;
 
 #[cfg(test)]

@@ -36,4 +36,4 @@ mod sys;
 mod testing;
 mod workers;
 
-driver_api::export_driver!(driver::Uml: VirtDriver + Console + Metadata + Devices + Stats + Control);
+driver_api::export_driver!(driver::Uml: VirtDriver + Console + Metadata + Devices + Resources + Stats + Control);

@@ -16,6 +16,7 @@ mod devices;
 mod old_bugs;
 mod ports;
 mod refusals;
+mod resources;
 mod undone;
 mod updates;
 

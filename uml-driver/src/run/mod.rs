@@ -14,6 +14,8 @@ pub mod ports;
 mod prepare;
 mod programs;
 mod reset;
+mod resources;
+mod session;
 pub mod start;
 pub mod stop;
 pub mod watch;

@@ -16,6 +16,11 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The flags that say the same whatever becomes of the domain meanwhile.
+    pub(crate) const fn flags(self) -> u32 {
+        (if self.live { AFFECT_LIVE } else { 0 }) | (if self.config { AFFECT_CONFIG } else { 0 })
+    }
+
     /// What the flags say; 0 means what runs if it runs, else the definition. Other bits are the caller's.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub(crate) struct Kernel {
     pub(crate) free: u64,
     pub(crate) available: u64,
     taken: u64,
+    /// How often it was asked for its figures.
+    pub(crate) asked: u32,
     /// Everything that it was told to do.
     pub(crate) told: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Kernel {
             free: 40_000,
             available: 41_000,
             taken: 0,
+            asked: 0,
             told: Vec::new(),
         };
         for word in argv {
@@ -98,6 +101,7 @@ impl Kernel {
             // A real kernel was seen to hang after anything else while it is stopped.
             _ if self.stopped => panic!("'{command}' was sent to a stopped kernel"),
             "proc meminfo" => {
+                self.asked += 1;
                 let meminfo = format!(
                     "\nMemTotal:          53448 kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\nBuffers:  0 kB\n",
                     self.free, self.available

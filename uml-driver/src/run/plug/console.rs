@@ -1,7 +1,7 @@
 //! A console or serial line comes and goes: the supervisor serves it, then the guest's kernel is told of the descriptor.
 
+use super::arrival::Arrival;
 use super::disk::{gone, nowhere};
-use super::session::{Arrival, Session};
 use crate::core::{Core, fault};
 use crate::def::DomainDef;
 use crate::def::change::Place;
@@ -10,6 +10,7 @@ use crate::mconsole::client::Failure;
 use crate::mconsole::order::{Order, Unit};
 use crate::plan::{Line, line};
 use crate::run::prepare::cut;
+use crate::run::session::Session;
 use crate::state::record::Record;
 use crate::state::remnant::Remnant;
 use crate::state::status::Served;

@@ -1,6 +1,6 @@
 //! A disk comes and goes: its files are shown to the guest, then its kernel is told.
 
-use super::session::{Arrival, Session};
+use super::arrival::Arrival;
 use crate::core::{Core, fault};
 use crate::def::DomainDef;
 use crate::def::change::Place;
@@ -8,6 +8,7 @@ use crate::mconsole::client::Failure;
 use crate::mconsole::order::{Order, Unit};
 use crate::plan::{DiskPlug, launch};
 use crate::run::prepare::{check, is_missing, prepare_image};
+use crate::run::session::Session;
 use crate::run::{cow, overlay};
 use crate::state::record::Record;
 use crate::state::remnant::Remnant;

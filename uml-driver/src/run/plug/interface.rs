@@ -1,7 +1,7 @@
 //! An interface comes and goes: its tap is filtered before it is attached to anything, and gone before its filter is.
 
+use super::arrival::Arrival;
 use super::disk::{NO_DEVICE, gone, nowhere};
-use super::session::{Arrival, Session};
 use crate::core::Core;
 use crate::def::DomainDef;
 use crate::mconsole::client::Failure;
@@ -9,6 +9,7 @@ use crate::mconsole::order::{Order, Unit};
 use crate::plan::{Nic, Way, launch};
 use crate::run::ports::Made;
 use crate::run::programs;
+use crate::run::session::Session;
 use crate::state::record::{Port, Record};
 use crate::state::remnant::Remnant;
 use driver_api::error::Result;

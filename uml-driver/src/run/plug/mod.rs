@@ -4,12 +4,12 @@
 //! would leave; then the host makes what is needed and the guest's kernel is told; then all is published. A failure on the
 //! way undoes what was done, and so does the next host if this one dies.
 
+mod arrival;
 mod console;
 mod disk;
 mod interface;
 mod port;
 mod remnant;
-mod session;
 mod update;
 
 use crate::core::{Core, fault};
@@ -17,6 +17,7 @@ use crate::def::DomainDef;
 use crate::def::change::Place;
 use crate::def::device::{Device, Given};
 use crate::plan::launch;
+use crate::run::session::{Edit, Session};
 use crate::state::record::Record;
 use crate::state::table::Entry;
 use driver_api::error::{Code, Result};
@@ -24,7 +25,6 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use driver_api::types::notice::{DomainNotice, Notice};
 use driver_api::types::uuid::Uuid;
-use session::Session;
 use std::sync::Arc;
 
 /// A device by whatever a client names it.
@@ -82,7 +82,7 @@ impl Core {
         };
         let within = |what: &str| format!("cannot attach {what} to domain '{}'", entry.name);
         let what = format!("<{}>", given.device.element());
-        let session = self.open_session(cx, &entry, flags, "attach a device", &edit);
+        let session = self.open_session(cx, &entry, flags, ("attach a device", "devices"), &edit);
         let Some(session) = session.map_err(|error| error.within(within(&what)))? else {
             return Ok(());
         };
@@ -99,7 +99,7 @@ impl Core {
         cx: &mut Cx<'_, Unlocked>,
         session: &Session<'_>,
         given: &Given,
-        edit: &session::Edit<'_>,
+        edit: &Edit<'_>,
     ) -> Result<(String, Option<i32>)> {
         let before = session.entry.record()?;
         let taken = session.kept_ports(&before);
@@ -139,7 +139,7 @@ impl Core {
         let entry = self.table.entry(uuid)?;
         let edit = |def: &DomainDef, running: Option<&DomainDef>| wanted.taken_out(def, running);
         let within = || format!("cannot detach a device from domain '{}'", entry.name);
-        let session = self.open_session(cx, &entry, flags, "detach a device", &edit);
+        let session = self.open_session(cx, &entry, flags, ("detach a device", "devices"), &edit);
         let Some(session) = session.map_err(|error| error.within(within()))? else {
             return Ok(());
         };
@@ -156,7 +156,7 @@ impl Core {
         cx: &mut Cx<'_, Unlocked>,
         session: &Session<'_>,
         wanted: &Wanted<'_>,
-        edit: &session::Edit<'_>,
+        edit: &Edit<'_>,
     ) -> Result<(String, Option<i32>)> {
         let record = session.entry.record()?;
         let place = wanted.place(&record.current)?;

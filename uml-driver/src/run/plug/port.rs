@@ -1,12 +1,12 @@
 //! A port of a running guest gets another filter, bridge or limit, or its cable pulled; it is never open meanwhile.
 
 use super::disk::nowhere;
-use super::session::{Edit, Session};
 use super::update::exchange;
 use crate::core::{Core, fault, seize};
 use crate::def::DomainDef;
 use crate::def::change::Place;
 use crate::plan::{Nic, Way, nics};
+use crate::run::session::{Edit, Session};
 use crate::state::record::{Port, Record};
 use crate::state::remnant::Remnant;
 use driver_api::error::{Code, Result};
@@ -38,7 +38,7 @@ impl Turn {
 
 impl Core {
     /// Makes interface number `at` of what runs what it is in `def`.
-    pub(super) fn update_port(
+    pub(in crate::run) fn update_port(
         &self,
         cx: &mut Cx<'_, Unlocked>,
         session: &Session<'_>,

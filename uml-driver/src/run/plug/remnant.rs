@@ -1,9 +1,9 @@
 //! What a change that came to nothing has left is cleared away, by this host or the next.
 
 use super::disk::{gone, needs};
-use super::session::Session;
 use crate::core::{Core, seize};
 use crate::mconsole::order::{Order, Unit};
+use crate::run::session::Session;
 use crate::state::record::{Record, Run};
 use crate::state::remnant::Remnant;
 use crate::state::table::Entry;

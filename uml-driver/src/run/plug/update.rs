@@ -1,7 +1,6 @@
 //! A device is changed as far as that is possible while the guest has it.
 
 use super::disk::nowhere;
-use super::session::{Edit, Session};
 use super::startable;
 use crate::core::{Core, fault};
 use crate::def::DomainDef;
@@ -9,6 +8,7 @@ use crate::def::change::Place;
 use crate::def::device::{Device, Given};
 use crate::def::disk::{Device as Kind, Disk};
 use crate::def::interface::Interface;
+use crate::run::session::{Edit, Session};
 use crate::state::record::Record;
 use driver_api::error::{Code, Result};
 use driver_api::lock::level::Unlocked;
@@ -29,7 +29,7 @@ impl Core {
             let what = given.device.element();
             format!("cannot change <{what}> of domain '{}'", entry.name)
         };
-        let session = self.open_session(cx, &entry, flags, "update a device", &edit);
+        let session = self.open_session(cx, &entry, flags, ("update a device", "devices"), &edit);
         let Some(session) = session.map_err(|error| error.within(within()))? else {
             return Ok(());
         };

@@ -1,18 +1,16 @@
-//! `Session`: the change of one running guest's devices, from its beginning as a job to what is published in the end.
+//! `Session`: the change of one running guest, from its beginning as a job to what is published in the end.
 
-use super::without;
 use crate::core::{Core, refused, seize};
 use crate::def::DomainDef;
-use crate::def::change::Place;
 use crate::mconsole::client::Failure;
 use crate::mconsole::order::Order;
 use crate::plan::LOG_ALIAS;
+use crate::pulse::vitals::Talk;
 use crate::state::atomic::Staged;
 use crate::state::machine::{Phase, Verb};
 use crate::state::record::{Port, Record, Run};
 use crate::state::remnant::Remnant;
 use crate::state::scope::Scope;
-use crate::state::status::Served;
 use crate::state::table::Entry;
 use driver_api::error::Result;
 use driver_api::lock::guard::Job;
@@ -37,7 +35,9 @@ pub(super) struct Session<'a> {
     /// The definition that is to be stored, and the one that it was made from.
     stored: RefCell<Option<Stored>>,
     refused: Cell<bool>,
-    _job: Option<Job>,
+    job: Option<Job>,
+    /// It is not asked for a sign of life meanwhile.
+    _talk: Option<Talk>,
 }
 
 #[derive(Debug)]
@@ -45,32 +45,6 @@ struct Stored {
     from: Arc<DomainDef>,
     def: DomainDef,
     staged: Staged,
-}
-
-/// A device that has been put into a guest.
-#[derive(Debug, Default)]
-pub(super) struct Arrival {
-    /// What is to be cleared away if it comes to nothing after all.
-    pub(super) remnants: Vec<Remnant>,
-    /// Its port, of an interface.
-    pub(super) port: Option<Port>,
-    /// Its place at the supervisor, of a line that leads there.
-    pub(super) line: Option<Served>,
-}
-
-impl Arrival {
-    /// Enters what the definition does not tell.
-    pub(super) fn note(&self, record: &mut Record) {
-        if let Some(port) = &self.port {
-            record.arriving = None;
-            record.ports = record.ports.iter().chain([port]).cloned().collect();
-        }
-        let devices = record.devices();
-        if let Some(run) = &mut record.run {
-            run.live.devices = devices;
-            self.line.iter().cloned().for_each(|line| run.note_line(line));
-        }
-    }
 }
 
 impl<'a> Session<'a> {
@@ -81,7 +55,8 @@ impl<'a> Session<'a> {
             run,
             stored: RefCell::default(),
             refused: Cell::default(),
-            _job: None,
+            job: None,
+            _talk: None,
         }
     }
 
@@ -102,6 +77,11 @@ impl<'a> Session<'a> {
         self.refused.get()
     }
 
+    /// Whether a client wants the change to end.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_cancelled)
+    }
+
     /// The definition is not to be changed after all.
     pub(super) fn store_nothing(&self) {
         self.stored.take();
@@ -119,18 +99,18 @@ impl<'a> Session<'a> {
 }
 
 impl Core {
-    /// Begins a change where the flags say. A change of the definition alone is made here, and nothing is left to do then.
+    /// Begins a change where the flags say, as a job of this name on what `of` names ("devices"). A change of the definition alone is made here, and nothing is left to do then.
     pub(super) fn open_session<'a>(
         &self,
         cx: &mut Cx<'_, Unlocked>,
         entry: &'a Arc<Entry>,
         flags: u32,
-        what: &str,
+        (job, of): (&str, &str),
         edit: &Edit<'_>,
     ) -> Result<Option<Session<'a>>> {
         let mut domain = seize(cx, entry.uuid)?;
         let record = entry.record()?;
-        let scope = Scope::of(entry, &record, flags, "devices")?;
+        let scope = Scope::of(entry, &record, flags, of)?;
         let running = record.phase.is_active().then_some(&*record.current);
         let stored = match record.next.as_ref().filter(|_| scope.config) {
             Some(from) => Some((Arc::clone(from), edit(from, running)?)),
@@ -155,14 +135,16 @@ impl Core {
             return Err(refused(entry, why));
         }
         let run = record.run.clone().ok_or_else(|| refused(entry, "has no guest"))?;
-        let job = domain.begin_job(what)?;
+        let job = domain.begin_job(job)?;
         drop(domain);
+        let talk = self.pulse.talk(run.guest);
         let session = Session {
             entry,
             run,
             stored: RefCell::default(),
             refused: Cell::default(),
-            _job: Some(job),
+            job: Some(job),
+            _talk: Some(talk),
         };
         // A full disk is known before anything is done.
         if let Some((from, def)) = stored {
@@ -184,11 +166,27 @@ impl Core {
         Virt: After<L>,
         Domain: After<L>,
     {
+        self.note(cx, session, |record| {
+            record.remnants = remnants.into();
+            record.arriving = arriving.cloned();
+        })
+    }
+
+    /// Notes something about the guest on the way.
+    pub(super) fn note<L: Level>(
+        &self,
+        cx: &mut Cx<'_, L>,
+        session: &Session<'_>,
+        note: impl FnOnce(&mut Record),
+    ) -> Result<()>
+    where
+        Virt: After<L>,
+        Domain: After<L>,
+    {
         let mut domain = seize(cx, session.entry.uuid)?;
         let mut record = Record::clone(&*session.entry.record()?);
         still_runs(session, &record)?;
-        record.remnants = remnants.into();
-        record.arriving = arriving.cloned();
+        note(&mut record);
         self.publish(session.entry, &mut domain, record)
     }
 
@@ -251,61 +249,6 @@ impl Core {
             def,
             staged,
         }))
-    }
-
-    /// Stores and publishes that a device is gone. What runs is shown without it whatever can not be stored.
-    pub(super) fn settle_gone(
-        &self,
-        cx: &mut Cx<'_, Unlocked>,
-        session: &Session<'_>,
-        edit: &Edit<'_>,
-        record: &Record,
-        place: Place,
-    ) -> Result<Option<i32>> {
-        let port = match place {
-            Place::Interface(at) => record.ports.get(at),
-            _ => None,
-        };
-        let note = |record: &mut Record| {
-            without(record, place);
-            Ok(())
-        };
-        let Some(port) = port else {
-            return self
-                .settle(cx, session, edit, note)
-                .inspect_err(|_| self.show_without(cx, session, place));
-        };
-        // The filter goes in the same hold in which the port does: no filter that is defined meanwhile finds one without
-        // the other.
-        let settled = {
-            let mut update = cx.update_read()?;
-            let settled = self
-                .settle(&mut update, session, edit, note)
-                .inspect_err(|_| self.show_without(&mut update, session, place));
-            self.unfilter(&mut update, port.request.iter().map(|request| request.port.as_str()));
-            settled
-        };
-        self.names.free(&port.device);
-        settled
-    }
-
-    fn show_without<L: Level>(&self, cx: &mut Cx<'_, L>, session: &Session<'_>, place: Place)
-    where
-        Virt: After<L>,
-        Domain: After<L>,
-    {
-        let entry = session.entry;
-        let shown = seize(cx, entry.uuid).map(|mut domain| {
-            if let Some(record) = entry.load().filter(|record| record.runs_on(session.run.guest)) {
-                let mut record = Record::clone(&record);
-                without(&mut record, place);
-                record.updated = record.differs();
-                entry.publish(&mut domain, Some(record));
-            }
-        });
-        if let Err(error) = shown {
-            tracing::warn!(dom = %entry.name, %error, "a device that is gone is shown still");
-        }
     }
 }
 
