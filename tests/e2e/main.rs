@@ -26,6 +26,7 @@ mod filter_stress;
 mod filtering;
 mod filters;
 mod hanging;
+mod hotplug;
 mod inhibit;
 mod interfaces;
 mod jobs;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         filters::CASES,
         filtering::CASES,
         hanging::CASES,
+        hotplug::CASES,
         inhibit::CASES,
         interfaces::CASES,
         jobs::CASES,
