@@ -1,6 +1,7 @@
 //! The host as one running thing: its rooms are opened in order, clients are served, and all is closed in reverse.
 
 mod group;
+mod user;
 
 use crate::config::Config;
 use crate::dispatch::{Dispatch, Rooms};
@@ -77,7 +78,7 @@ impl Instance {
         let guests = Guests::open(
             &config.paths.run,
             &config.paths.log,
-            guest_options(config),
+            guest_options(config)?,
             inbox.sink(),
         )
         .map_err(step("take over the guests"))?;
@@ -236,12 +237,21 @@ fn lock_limits(config: &Config) -> lock::Limits {
     }
 }
 
-fn guest_options(config: &Config) -> supervisor::Options {
-    supervisor::Options {
+fn guest_options(config: &Config) -> Result<supervisor::Options, Error> {
+    let confinement = &config.settings.confinement;
+    let user = user::ids(&confinement.user).map_err(step("use the setting confinement.user"))?;
+    Ok(supervisor::Options {
+        user,
+        layers: supervisor::Layers {
+            seccomp: confinement.seccomp,
+            landlock: confinement.landlock,
+            cgroups: confinement.cgroups,
+            network_namespace: confinement.network_namespace,
+        },
         log_bytes: config.settings.console.log_size.0,
         log_files: config.settings.console.log_count,
         ..supervisor::Options::default()
-    }
+    })
 }
 
 /// A driver's own folders and options.

@@ -29,6 +29,7 @@ pub mod node;
 pub mod note;
 pub mod output;
 pub mod run;
+pub mod security;
 pub mod serve;
 pub mod signals;
 pub mod stats;
@@ -87,6 +88,9 @@ pub enum Verb {
     /// Guests as they are.
     #[command(flatten)]
     Look(look::Verb),
+    /// What guests are kept in.
+    #[command(flatten)]
+    Security(security::Verb),
     /// Definitions of guests.
     #[command(flatten)]
     Define(define::Verb),
@@ -242,6 +246,7 @@ fn perform(cli: Cli) -> Result<(), Failure> {
     };
     match cli.verb {
         Verb::Look(verb) => verb.perform(&session),
+        Verb::Security(verb) => verb.perform(&session),
         Verb::Define(verb) => verb.perform(&session),
         Verb::Lifecycle(verb) => verb.perform(&session),
         Verb::Job(verb) => verb.perform(&session),

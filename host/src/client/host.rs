@@ -4,8 +4,10 @@ use super::connection::Connection;
 use super::error::{Error, Result};
 use crate::lock::status::Status;
 use crate::rpc::codec::Procedure;
-use crate::rpc::codec::lockstep::{HostGetLocks, HostGetPlugins, HostSetLogFilter};
+use crate::rpc::codec::domain::DomainRef;
+use crate::rpc::codec::lockstep::{DomainGetSecurity, HostGetLocks, HostGetPlugins, HostSetLogFilter};
 use crate::rpc::header::OWN_PROGRAM;
+use crate::supervisor::Security;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -24,6 +26,15 @@ impl Connection {
     /// What the host says, or a broken connection.
     pub fn locks(&mut self) -> Result<Status> {
         self.host_call(&HostGetLocks {}).and_then(|text| document(&text))
+    }
+
+    /// What the running guest of a domain is kept in.
+    ///
+    /// # Errors
+    /// What the host says, or a broken connection.
+    pub fn security(&mut self, dom: DomainRef) -> Result<Security> {
+        self.host_call(&DomainGetSecurity { dom })
+            .and_then(|text| document(&text))
     }
 
     /// Replaces the filter of the host's log until it stops.

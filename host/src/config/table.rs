@@ -140,6 +140,19 @@ settings! {
         #[doc = "Whether a shutdown of the machine waits while guests run, as long as systemd-logind lets it."]
         inhibit: bool = true,
     }
+    #[doc = "The layers around a guest that can be turned off, for all guests that are started from then on."]
+    confinement: Confinement {
+        #[doc = "The user that guests run as: \"dynamic\" gives each one of its own, else a name or number; root only."]
+        user: String = "dynamic".to_owned(),
+        #[doc = "Keep guests in cgroups: without, no limits, and figures are sums over processes."]
+        cgroups: bool = true,
+        #[doc = "Give each guest a network of its own with nothing in it; without, it sees the machine's."]
+        network_namespace: bool = true,
+        #[doc = "Leave guests only the system calls that they need."]
+        seccomp: bool = true,
+        #[doc = "Keep guests from TCP, and from sockets, signals and device nodes outside of their own world, by Landlock."]
+        landlock: bool = true,
+    }
     #[doc = "Console logs of guests."]
     console: Console {
         #[doc = "Size at which a log is rotated."]

@@ -217,7 +217,9 @@ served! {
         DomainSetBlkioParameters => set_blkio, DomainGetInterfaceParameters => get_interface,
         DomainSetInterfaceParameters => set_interface, DomainGetBlockIoTune => get_block_io,
         DomainSetBlockIoTune => set_block_io;
-    lockstep / own: HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter;
+    lockstep / own:
+        HostGetPlugins => plugins, HostGetLocks => locks, HostSetLogFilter => set_log_filter,
+        DomainGetSecurity => security;
     node / node:
         NodeGetInfo => info, NodeGetCpuStats => cpu_stats, NodeGetCpuMap => cpu_map,
         NodeGetMemoryStats => memory_stats, NodeGetFreeMemory => free_memory,

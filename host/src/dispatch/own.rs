@@ -1,7 +1,7 @@
 //! The host's own procedures: what `lockstep` shows and libvirt's protocol has no word for.
 
 use super::Dispatch;
-use crate::rpc::codec::lockstep::{HostGetLocks, HostGetPlugins, HostSetLogFilter};
+use crate::rpc::codec::lockstep::{DomainGetSecurity, HostGetLocks, HostGetPlugins, HostSetLogFilter};
 use crate::server::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use serde::Serialize;
@@ -17,6 +17,10 @@ pub(super) fn plugins(host: &Dispatch, _: &Call<'_>, _: HostGetPlugins) -> Resul
 
 pub(super) fn locks(host: &Dispatch, _: &Call<'_>, _: HostGetLocks) -> Result<String> {
     json("the locks", &host.locks.status())
+}
+
+pub(super) fn security(host: &Dispatch, _: &Call<'_>, args: DomainGetSecurity) -> Result<String> {
+    json("the layers around a guest", &host.guests.security(&args.dom.uuid)?)
 }
 
 pub(super) fn set_log_filter(host: &Dispatch, _: &Call<'_>, args: HostSetLogFilter) -> Result<()> {

@@ -1,5 +1,6 @@
 //! `Guests`: the host's side of all supervisors — start a guest, find it again, hear of it, kill it, forget it.
 
+use super::confinement::Layers;
 use super::control::{Request, line};
 use super::delivery::{Delivery, Sink};
 use super::numbers::Numbers;
@@ -37,6 +38,10 @@ pub struct Options {
     pub first_uid: u32,
     /// How many user ids there are from it on.
     pub uids: u32,
+    /// The user and group of guests whose order names none; each has one of its own when `None`.
+    pub user: Option<(u32, u32)>,
+    /// Which of the layers around a guest are wanted.
+    pub layers: Layers,
     /// How long a start may take until the program is executed.
     pub start_deadline: Duration,
     /// How long a killed guest may take until it is gone.
@@ -54,6 +59,8 @@ impl Default for Options {
             // Above every range that systemd, containers and directories use.
             first_uid: 0x7000_0000,
             uids: 0x0fff_0000,
+            user: None,
+            layers: Layers::default(),
             start_deadline: Duration::from_secs(30),
             kill_deadline: Duration::from_secs(10),
         }

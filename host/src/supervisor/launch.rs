@@ -83,6 +83,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
     }
     links(&launch.links, descriptors).map_err(wrong)?;
     let mut extras = Extras::from(launch);
+    extras.user = extras.user.or(shared.options.user);
     for backend in &mut extras.backends {
         *backend = address::resolve(std::mem::take(backend))
             .map_err(|e| e.within(format!("cannot start domain '{}'", spec.name)))?;
@@ -125,6 +126,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         log_bytes: options.log_bytes,
         log_files: options.log_files,
         boot_id: shared.boot_id.clone(),
+        layers: options.layers,
         extras,
     })
 }

@@ -19,6 +19,16 @@ impl Guests {
     /// or there is no such guest, 55 when it does not run.
     pub fn limit(&self, guest: GuestId, limits: &[Param]) -> Result<()> {
         let running = self.record(guest)?;
+        let table = self.shared.table.lock();
+        let layers = table.entries.get(&guest).map(|entry| entry.order.layers);
+        drop(table);
+        if layers.is_some_and(|layers| !layers.cgroups) {
+            let text = format!(
+                "cannot limit guest process '{}': it was started with 'cgroups' turned off in lockstep.toml",
+                guest.0
+            );
+            return Err(Error::new(Code::CONFIG_UNSUPPORTED, Origin::DOMAIN, text));
+        }
         let limits: Vec<Limit> = limits.iter().map(Limit::from).collect();
         let (groups, root) = (running.groups(), running.guest.pid);
         let done = cgroup::check(&limits).and_then(|()| groups.limit(&limits, root));

@@ -11,6 +11,7 @@ mod backend;
 mod cgroup;
 pub mod child;
 mod companion;
+mod confinement;
 mod console;
 mod control;
 mod delivery;
@@ -44,5 +45,6 @@ mod viewer;
 mod watch;
 
 pub use attach::ConsoleMode;
+pub use confinement::{Layer, Layers, Security, Seen};
 pub use delivery::Sink;
 pub use guests::{Guests, Options};

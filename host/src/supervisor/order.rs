@@ -1,6 +1,7 @@
 //! What the host orders from a supervisor and what the supervisor records: the files of a guest's run folder.
 
 use super::cgroup::{Groups, LegacyGroup};
+use super::confinement::{InForce, Layers};
 use super::extras::Extras;
 use driver_api::types::guest::VisibleFile;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub(super) struct Order {
     pub(super) log_bytes: u64,
     pub(super) log_files: u32,
     pub(super) boot_id: String,
+    /// Which of the layers around it are wanted.
+    #[serde(default)]
+    pub(super) layers: Layers,
     /// What a plain guest has not.
     #[serde(default)]
     pub(super) extras: Extras,
@@ -108,6 +112,8 @@ pub(super) struct Running {
     /// Its groups of version 1.
     #[serde(default)]
     pub(super) legacy_cgroups: Vec<LegacyGroup>,
+    #[serde(default)]
+    pub(super) in_force: InForce,
     pub(super) ptys: Vec<String>,
     pub(super) not_isolated: Vec<String>,
 }

@@ -1,8 +1,9 @@
 //! The guest's first process between clone and execve: its own small root, its own user, no rights, then the program.
 
+use super::confinement::{InForce, Layers};
 use super::identity::Visible;
 use super::order::{Failure, Step};
-use super::{seccomp, sys};
+use super::{confinement, seccomp, sys};
 use driver_api::types::guest::{CONSOLE_FD, DESCRIPTOR_FD};
 use rustix::fs::{CWD, Mode};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
@@ -48,6 +49,9 @@ pub(super) struct Plan {
     pub(super) taps: bool,
     /// Whether it is a program beside a guest and no guest: no kernel with oddities of its own.
     pub(super) companion: bool,
+    /// Whether it may use the host's network.
+    pub(super) network: bool,
+    pub(super) layers: Layers,
     /// The empty folder to build the root on.
     pub(super) root: PathBuf,
     /// The run folder as the host sees it.
@@ -190,9 +194,18 @@ fn enter(root: &Path) -> Result<(), Failure> {
     rustix::process::chdir(RUN).step(|| "enter the run folder".to_owned())
 }
 
-/// Gives up every right, for good. After this the process is as harmless as the program that it will become. Returns what
-/// could not be given up, and where its requests for taps wait.
-pub(super) fn renounce(plan: &Plan) -> Result<(Vec<String>, Option<OwnedFd>), Failure> {
+/// What is left when every right was given up.
+#[derive(Debug, Default)]
+pub(super) struct Renounced {
+    /// What could not be given up, in words.
+    pub(super) notes: Vec<String>,
+    pub(super) in_force: InForce,
+    /// Where its requests for taps wait.
+    pub(super) listener: Option<OwnedFd>,
+}
+
+/// Gives up every right, for good. After this the process is as harmless as the program that it will become.
+pub(super) fn renounce(plan: &Plan) -> Result<Renounced, Failure> {
     let mut notes = Vec::new();
     let core = Rlimit {
         current: Some(0),
@@ -222,8 +235,25 @@ pub(super) fn renounce(plan: &Plan) -> Result<(Vec<String>, Option<OwnedFd>), Fa
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .step(|| "tie the guest's life to its supervisor".to_owned())?;
     rustix::process::setsid().step(|| "begin a session".to_owned())?;
+    let mut in_force = InForce::default();
+    if plan.layers.landlock {
+        // A guest speaks through links, whatever network it is in.
+        match confinement::restrict(plan.companion && plan.network) {
+            Ok(version) => in_force.landlock = version,
+            Err(e) => notes.push(format!("no Landlock rules for its files, sockets and signals ({e})")),
+        }
+    }
     if plan.companion {
-        return Ok((notes, None));
+        if plan.layers.seccomp
+            && let Err(e) = confinement::deny_for_companion()
+        {
+            notes.push(format!("no filter of its system calls ({e})"));
+        }
+        return Ok(Renounced {
+            notes,
+            in_force,
+            listener: None,
+        });
     }
     // With it on, UML adds a random gap of hundreds of megabytes to its memory file.
     sys::no_randomisation().step(|| "turn address randomisation off".to_owned())?;
@@ -247,7 +277,18 @@ pub(super) fn renounce(plan: &Plan) -> Result<(Vec<String>, Option<OwnedFd>), Fa
             None
         }
     };
-    Ok((notes, listener))
+    // The last one, since it does not leave the calls that make others.
+    if plan.layers.seccomp {
+        match confinement::allow_for_guest() {
+            Ok(calls) => in_force.calls = calls,
+            Err(e) => notes.push(format!("no list of allowed system calls ({e})")),
+        }
+    }
+    Ok(Renounced {
+        notes,
+        in_force,
+        listener,
+    })
 }
 
 /// Puts the descriptors in order and becomes the program; returns only on failure.

@@ -3,7 +3,7 @@
 use super::link::filter_and_listen;
 use super::sys::filter_system_calls;
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_W, SECCOMP_RET_ALLOW,
     SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF, SIGABRT, SYS_ioctl, SYS_kill, SYS_tgkill,
     c_long, sock_filter,
 };
@@ -11,16 +11,16 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 /// Where things are in `struct seccomp_data`: arguments have 64 bits each, the low half first.
-mod at {
-    pub(super) const NUMBER: u32 = 0;
-    pub(super) const MACHINE: u32 = 4;
-    pub(super) const FIRST: u32 = 16;
-    pub(super) const SECOND: u32 = 24;
-    pub(super) const THIRD: u32 = 32;
+pub(super) mod at {
+    pub(in super::super) const NUMBER: u32 = 0;
+    pub(in super::super) const MACHINE: u32 = 4;
+    pub(in super::super) const FIRST: u32 = 16;
+    pub(in super::super) const SECOND: u32 = 24;
+    pub(in super::super) const THIRD: u32 = 32;
 }
 
 /// `AUDIT_ARCH_...` of this machine's own system calls; UML exists for x86 only.
-const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
+pub(super) const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
     Some(0xc000_003e)
 } else if cfg!(target_arch = "aarch64") {
     Some(0xc000_00b7)
@@ -28,7 +28,7 @@ const MACHINE: Option<u32> = if cfg!(target_arch = "x86_64") {
     None
 };
 /// From here on x86 has its calls a second time (`__X32_SYSCALL_BIT`).
-const SECOND_TABLE: u32 = 0x4000_0000;
+pub(super) const SECOND_TABLE: u32 = 0x4000_0000;
 /// The low half of the requests of taps, from `TUNSETNOCSUM` on; a terminal's requests of the same group are lower.
 const TAP_REQUESTS: (u32, u32) = (0x54c8, 0x54ff);
 /// `TUNSETIFF`, with which a process asks for a tap.
@@ -107,23 +107,29 @@ fn device_control(take: u32) -> io::Result<[sock_filter; 17]> {
     ])
 }
 
-fn number(call: c_long) -> u32 {
+pub(super) fn number(call: c_long) -> u32 {
     u32::try_from(call).unwrap_or(u32::MAX)
 }
 
-fn load(offset: u32) -> sock_filter {
+pub(super) fn load(offset: u32) -> sock_filter {
     statement(BPF_LD | BPF_W | BPF_ABS, offset, 0, 0)
 }
 
-fn equal(value: u32, yes: u8, no: u8) -> sock_filter {
+pub(super) fn equal(value: u32, yes: u8, no: u8) -> sock_filter {
     statement(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 }
 
-fn answer(value: u32) -> sock_filter {
-    statement(BPF_RET | BPF_K, value, 0, 0)
+pub(super) const fn answer(value: u32) -> sock_filter {
+    sock_filter {
+        // BPF_RET | BPF_K, of which a constant can not be made by conversion.
+        code: 6,
+        jt: 0,
+        jf: 0,
+        k: value,
+    }
 }
 
-fn statement(code: u32, value: u32, yes: u8, no: u8) -> sock_filter {
+pub(super) fn statement(code: u32, value: u32, yes: u8, no: u8) -> sock_filter {
     sock_filter {
         code: u16::try_from(code).unwrap_or(0),
         jt: yes,

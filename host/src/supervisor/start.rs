@@ -2,6 +2,7 @@
 
 use super::cgroup::{Groups, Refusal};
 use super::companion::{Companions, Home};
+use super::confinement::InForce;
 use super::console::{Console, Logging};
 use super::extras::{BackendOrder, LinkOrder};
 use super::hotplug::{Shown, View};
@@ -10,7 +11,7 @@ use super::link::Links;
 use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
 use super::parcel;
 use super::record::{self, Durable};
-use super::sandbox::{self, Plan};
+use super::sandbox::{self, Plan, Renounced};
 use super::sys::{self, Side};
 use super::{elf, process};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -32,7 +33,7 @@ pub(super) const WANTED: i32 = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::C
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
     /// Everything is in place; these things could not be isolated.
-    Ready(Vec<String>),
+    Ready(Vec<String>, InForce),
     Failed(Failure),
 }
 
@@ -84,8 +85,13 @@ pub(super) fn start(
     let user = (identity.uid, identity.gid);
     let home = Home::new(order, user, identity.switch);
     let plan = plan(order, identity, ends, descriptors)?;
-    let (groups, why) = Groups::create(&order.group_name(), privileged);
-    notes.extend(why.map(|e| format!("no cgroup of its own ({e})")));
+    let mut groups = Groups::default();
+    if order.layers.cgroups {
+        let why;
+        (groups, why) = Groups::create(&order.group_name(), privileged);
+        notes.extend(why.map(|e| format!("no cgroup of its own ({e})")));
+    }
+    notes.extend(order.layers.off());
     let mut companions = Companions::new(home);
     let forked = match companions.start_all(&order.extras.companions, &groups) {
         Ok(()) => fork(plan, groups, privileged, &mut notes),
@@ -219,6 +225,8 @@ fn plan(order: &Order, identity: Identity, consoles: Vec<OwnedFd>, descriptors: 
             .iter()
             .any(|link| matches!(link, LinkOrder::Tap { .. })),
         companion: false,
+        network: !order.layers.network_namespace,
+        layers: order.layers,
         root: order.run_dir.join(ROOT_DIR),
         run: order.run_dir.join(GUEST_DIR),
     })
@@ -238,6 +246,11 @@ struct Fork {
 /// Clones the guest's first process with as many namespaces of its own as the kernel gives.
 fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -> Result<Fork, (Failure, Groups)> {
     let user = if privileged { 0 } else { libc::CLONE_NEWUSER };
+    let wanted = if plan.network {
+        WANTED & !libc::CLONE_NEWNET
+    } else {
+        WANTED
+    };
     let folder = groups.open();
     let mut first = None;
     let words = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
@@ -246,8 +259,8 @@ fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -
         Err(failure) => return Err((failure, groups)),
     };
     for (flags, cgroup) in [
-        (MUST | WANTED, true),
-        (MUST | WANTED, false),
+        (MUST | wanted, true),
+        (MUST | wanted, false),
         (MUST, true),
         (MUST, false),
     ] {
@@ -261,7 +274,7 @@ fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -
                 guest_process(plan, theirs)
             }
             Ok(Side::Parent(pid, pidfd)) => {
-                if flags & WANTED == 0 {
+                if flags & wanted == 0 {
                     notes.push("network, IPC and host name are shared with the host".to_owned());
                 }
                 let mut groups = groups;
@@ -306,7 +319,11 @@ fn hand_over(
     wanted: impl FnOnce() -> bool,
 ) -> Result<(Running, Option<OwnedFd>), Failure> {
     limit(order, fork)?;
-    let (more, listener) = introduce(fork.pid, &fork.words, fork.map)?;
+    let Renounced {
+        notes: more,
+        in_force,
+        listener,
+    } = introduce(fork.pid, &fork.words, fork.map)?;
     notes.extend(more);
     let name = |pid| {
         process::name(pid).ok_or_else(|| Failure::new(format!("read the start time of process {pid} from /proc")))
@@ -317,6 +334,7 @@ fn hand_over(
         boot_id: order.boot_id.clone(),
         cgroup: fork.groups.unified().map(Path::to_owned),
         legacy_cgroups: fork.groups.legacy().to_vec(),
+        in_force,
         ptys,
         not_isolated: notes,
     };
@@ -329,13 +347,8 @@ fn hand_over(
     Ok((running, listener))
 }
 
-/// Tells a new process who it is and waits until it has built its world; returns what could not be isolated, and where
-/// its requests for taps wait.
-pub(super) fn introduce(
-    pid: u32,
-    words: &OwnedFd,
-    map: Option<(u32, u32)>,
-) -> Result<(Vec<String>, Option<OwnedFd>), Failure> {
+/// Tells a new process who it is and waits until it has built its world.
+pub(super) fn introduce(pid: u32, words: &OwnedFd, map: Option<(u32, u32)>) -> Result<Renounced, Failure> {
     if let Some((uid, gid)) = map {
         // The kernel wants it so before an ordinary user may map groups.
         std::fs::write(format!("/proc/{pid}/setgroups"), "deny").step(|| "fix the guest's groups".to_owned())?;
@@ -345,7 +358,11 @@ pub(super) fn introduce(
     say(words, b"mapped")?;
     let (word, listener) = hear(words)?;
     match word {
-        Some(Word::Ready(notes)) => Ok((notes, listener)),
+        Some(Word::Ready(notes, in_force)) => Ok(Renounced {
+            notes,
+            in_force,
+            listener,
+        }),
         Some(Word::Failed(mut failure)) => {
             if map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
                 failure.step.push_str(USER_NAMESPACE_REMEDY);
@@ -363,12 +380,18 @@ pub(super) fn set_off(words: &OwnedFd) -> Result<(), Failure> {
         // The descriptor was closed by a successful execve.
         None => Ok(()),
         Some(Word::Failed(failure)) => Err(failure),
-        Some(Word::Ready(_)) => Err(Failure::new("execute the program: the guest's process is out of step")),
+        Some(Word::Ready(..)) => Err(Failure::new("execute the program: the guest's process is out of step")),
     }
 }
 
 /// Puts the guest's first process, alone as yet, under its limits.
 fn limit(order: &Order, fork: &Fork) -> Result<(), Failure> {
+    if !order.layers.cgroups && !order.extras.limits.is_empty() {
+        return Err(Failure {
+            unsupported: true,
+            ..Failure::new("limit the guest: 'cgroups' is turned off in lockstep.toml")
+        });
+    }
     fork.groups
         .enter(fork.pid)
         .step(|| "put the guest into its cgroups".to_owned())?;
@@ -418,14 +441,14 @@ pub(super) fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
         sys::exit_now(1)
     }
     let prepared = sandbox::build(&mut plan).and_then(|mut notes| {
-        let (more, listener) = sandbox::renounce(&plan)?;
-        notes.extend(more);
-        Ok((notes, listener))
+        let mut renounced = sandbox::renounce(&plan)?;
+        notes.append(&mut renounced.notes);
+        Ok((notes, renounced))
     });
     match prepared {
-        Ok((notes, listener)) => {
-            let text = serde_json::to_vec(&Word::Ready(notes)).unwrap_or_default();
-            let listener: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+        Ok((notes, renounced)) => {
+            let text = serde_json::to_vec(&Word::Ready(notes, renounced.in_force)).unwrap_or_default();
+            let listener: Vec<_> = renounced.listener.iter().map(AsFd::as_fd).collect();
             // A supervisor that is not told ends this process.
             let _ = parcel::put(&words, &text, &listener);
         }

@@ -234,6 +234,106 @@ pub(super) fn tick_nanoseconds() -> u64 {
     1_000_000_000 / u64::try_from(ticks).unwrap_or(100).max(1)
 }
 
+/// What a set of Landlock rules is about, as the kernel takes it (`struct landlock_ruleset_attr`).
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LandlockRules {
+    /// Rights to files.
+    pub(super) files: u64,
+    /// Rights to the network; since version 4.
+    pub(super) network: u64,
+    /// What does not reach beyond the own domain; since version 6.
+    pub(super) scopes: u64,
+}
+
+/// A rule about all beneath a folder (`struct landlock_path_beneath_attr`).
+#[repr(C, packed)]
+struct LandlockBeneath {
+    allowed: u64,
+    folder: i32,
+}
+
+/// The version of the kernel's Landlock.
+///
+/// # Errors
+/// `ENOSYS` on a kernel without it, `EOPNOTSUPP` where it is turned off.
+pub(super) fn landlock_version() -> io::Result<u32> {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the kernel looks at no memory.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0, VERSION) };
+    u32::try_from(version).map_err(|_| io::Error::last_os_error())
+}
+
+/// A new set of rules.
+///
+/// # Errors
+/// What the kernel says; `E2BIG` when it is asked for what it does not know.
+pub(super) fn landlock_rules(rules: &LandlockRules) -> io::Result<OwnedFd> {
+    // An older kernel knows a shorter structure, and takes a longer one whose rest is zero.
+    // SAFETY: `rules` is of the size told; the kernel copies it.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::from_ref(rules),
+            size_of::<LandlockRules>(),
+            0,
+        )
+    };
+    match i32::try_from(fd) {
+        // SAFETY: the kernel has just made it, and nobody else owns it.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Allows rights to all that is beneath `folder`.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn landlock_allow(rules: BorrowedFd<'_>, allowed: u64, folder: i32) -> io::Result<()> {
+    const BENEATH: u32 = 1;
+    let rule = LandlockBeneath { allowed, folder };
+    // SAFETY: `rule` is what this kind of rule is made of; the kernel copies it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_add_rule,
+            rules.as_raw_fd(),
+            BENEATH,
+            std::ptr::from_ref(&rule),
+            0,
+        )
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Puts rules in force for this process and all that it becomes or starts; for good.
+///
+/// # Errors
+/// What the kernel says; `EPERM` for a process that may still gain privileges.
+pub(super) fn landlock_restrict(rules: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: plain numbers.
+    let done = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Makes a system call with numbers only, to see who answers it.
+#[cfg(test)]
+pub(super) fn call(number: libc::c_long, [a, b, c]: [usize; 3]) -> io::Result<libc::c_long> {
+    // SAFETY: the tests' arguments are numbers, or addresses that no kernel reads or writes at.
+    match unsafe { libc::syscall(number, a, b, c) } {
+        -1 => Err(io::Error::last_os_error()),
+        value => Ok(value),
+    }
+}
+
 /// What the null device, which knows no requests, says of one.
 #[cfg(test)]
 pub(super) fn asked<const REQUEST: rustix::ioctl::Opcode>() -> rustix::io::Errno {

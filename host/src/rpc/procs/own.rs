@@ -21,4 +21,6 @@ pub(super) const ROWS: &[Proc] = &[
     read(1_000_009, "NWFILTER_NEXT_TRACE"),
     read(1_000_010, "NWFILTER_STOP_TRACE"),
     change(1_000_011, "NWFILTER_RELOAD"),
+    // A JSON document: what a running guest is kept in.
+    read(1_000_012, "DOMAIN_GET_SECURITY"),
 ];

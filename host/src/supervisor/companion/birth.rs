@@ -2,6 +2,7 @@
 
 use super::Process;
 use crate::supervisor::cgroup::Groups;
+use crate::supervisor::confinement::Layers;
 use crate::supervisor::extras::CompanionOrder;
 use crate::supervisor::order::{Failure, GUEST_DIR, Order, ROOT_DIR, Step};
 use crate::supervisor::sandbox::{self, Plan};
@@ -24,6 +25,7 @@ pub(in crate::supervisor) struct Home {
     user: (u32, u32),
     /// Whether they change to that user, as the guest does.
     switch: bool,
+    layers: Layers,
 }
 
 impl Home {
@@ -32,6 +34,7 @@ impl Home {
             run_dir: order.run_dir.clone(),
             user,
             switch,
+            layers: order.layers,
         }
     }
 
@@ -122,6 +125,8 @@ impl Home {
             descriptors: Vec::new(),
             taps: false,
             companion: true,
+            network: order.network,
+            layers: self.layers,
             root: self.run_dir.join(ROOT_DIR),
             run: self.run_dir.join(GUEST_DIR),
         })
