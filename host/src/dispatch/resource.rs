@@ -8,7 +8,7 @@ use crate::rpc::codec::resource::{
     DomainSetVcpusFlags,
 };
 use crate::server::Call;
-use driver_api::error::Result;
+use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::device::flags::{MEMORY_MAXIMUM, VCPU_GUEST, VCPU_MAXIMUM};
 use driver_api::types::domain::flags::{AFFECT_CONFIG, AFFECT_LIVE};
 
@@ -63,6 +63,11 @@ fn count_vcpus(host: &Dispatch, call: &Call<'_>, dom: &DomainRef, flags: u32) ->
             "a domain's number of processors",
             flags & !(KNOWN | VCPU_GUEST),
         ));
+    }
+    if flags & VCPU_GUEST != 0 && call.client.read_only() {
+        let text =
+            "a read-only connection may not have a guest asked for its processors: drop the flag or connect read-write";
+        return Err(Error::new(Code::OPERATION_DENIED, Origin::DOMAIN, text));
     }
     let domain = find(host, call, dom)?;
     if flags & AFFECT_LIVE != 0 {

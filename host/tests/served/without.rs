@@ -8,7 +8,7 @@ use lockstep::rpc::codec::domain::{DomainGetInfo, DomainRef};
 use lockstep::rpc::codec::limit::{
     DomainGetMemoryParameters, DomainGetSchedulerType, DomainSetMemoryParameters, DomainSetSchedulerParameters,
 };
-use lockstep::rpc::codec::resource::{DomainSetMemoryFlags, DomainSetVcpus};
+use lockstep::rpc::codec::resource::{DomainGetVcpusFlags, DomainSetMemoryFlags, DomainSetVcpus};
 use lockstep::rpc::codec::stats::{
     ConnectGetAllDomainStats, DomainBlockStats, DomainGetCpuStats, DomainGetVcpus, DomainInterfaceAddresses,
     DomainInterfaceStats, DomainMemoryStats,
@@ -224,6 +224,9 @@ fn who_may_only_look_changes_nothing() {
         .0,
     ];
     assert_eq!(codes, [29; 8]);
+    let ask = |flags| DomainGetVcpusFlags { dom: dom(), flags };
+    assert_eq!(refused(&mut reader, &ask(8)).0, 29);
+    assert_eq!(reader.call(&ask(0)).unwrap(), 1);
     let (nparams, flags) = (0, 0);
     reader
         .call(&DomainGetMemoryParameters {
