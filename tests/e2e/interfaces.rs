@@ -242,7 +242,18 @@ fn refused() {
                 "<interface type='network'>{}</interface>",
                 second("<source network='default'/>")
             ),
-            "interface '52:54:00:00:00:02' (type 'network', there are 'bridge' and 'ethernet')",
+            "interface '52:54:00:00:00:02' is to be in network 'default', and there is no bridge 'default'",
+        ),
+        (
+            format!(
+                "<interface type='ethernet'>{}</interface>",
+                second("<target dev='nobody0' managed='no'/>")
+            ),
+            "cannot find the tap 'nobody0' of interface '52:54:00:00:00:02': make it first",
+        ),
+        (
+            format!("<interface type='direct'>{}</interface>", second("<source dev='lo'/>")),
+            "interface '52:54:00:00:00:02' (type 'direct', there are",
         ),
     ];
     for (interface, words) in cases {

@@ -19,12 +19,14 @@ mod console;
 mod control;
 mod crash;
 mod debian;
+mod disks;
 mod escape;
 mod figures;
 mod filter_faults;
 mod filter_stress;
 mod filtering;
 mod filters;
+mod folders;
 mod hanging;
 mod hotplug;
 mod inhibit;
@@ -42,6 +44,7 @@ mod seeing;
 mod service;
 mod stats;
 mod unprivileged;
+mod ways;
 
 fn main() -> ExitCode {
     let rooms = [
@@ -54,12 +57,14 @@ fn main() -> ExitCode {
         control::CASES,
         crash::CASES,
         debian::CASES,
+        disks::CASES,
         escape::CASES,
         figures::CASES,
         filter_faults::CASES,
         filter_stress::CASES,
         filters::CASES,
         filtering::CASES,
+        folders::CASES,
         hanging::CASES,
         hotplug::CASES,
         inhibit::CASES,
@@ -77,6 +82,7 @@ fn main() -> ExitCode {
         service::CASES,
         stats::CASES,
         unprivileged::CASES,
+        ways::CASES,
     ];
     let cases: Vec<Case> = rooms.concat();
     run_all(&cases)

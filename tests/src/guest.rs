@@ -28,6 +28,56 @@ pub fn image() -> &'static Path {
     })
 }
 
+/// A copy of the initrd in `folder` with more files in it, each with its path in the guest; their folders are made.
+///
+/// # Panics
+/// When a file can not be read or the copy not be written.
+#[must_use]
+pub fn image_with(folder: &Path, files: &[(&str, &Path)]) -> PathBuf {
+    let mut bytes = std::fs::read(image()).expect("the image can be read");
+    // The kernel unpacks one archive after the other; one that is not packed begins at a multiple of four.
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    for (path, source) in files {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            archive(&mut bytes, folder, 0o040_755, &[]);
+        }
+        let content = std::fs::read(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+        archive(&mut bytes, path, 0o100_644, &content);
+    }
+    archive(&mut bytes, "TRAILER!!!", 0, &[]);
+    let image = folder.join("more.cpio.gz");
+    std::fs::write(&image, bytes).expect("the image can be written");
+    image
+}
+
+/// One entry of a `newc` archive.
+fn archive(out: &mut Vec<u8>, path: &str, mode: u32, content: &[u8]) {
+    let sizes = [content.len(), path.len() + 1].map(|size| u32::try_from(size).expect("it is small"));
+    out.extend_from_slice(b"070701");
+    for field in [1, mode, 0, 0, 1, 1, sizes[0], 0, 0, 0, 0, sizes[1], 0] {
+        out.extend_from_slice(format!("{field:08X}").as_bytes());
+    }
+    out.extend_from_slice(path.as_bytes());
+    out.push(0);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out.extend_from_slice(content);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+/// A module of the guest's kernel, by its path below the folder of all modules.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn module(path: &str) -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib/uml/modules").expect("the kernel has modules");
+    let found = folders
+        .flatten()
+        .map(|folder| folder.path().join("kernel").join(path))
+        .find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("there is no module {path}"))
+}
+
 /// The repository's top folder.
 ///
 /// # Panics
@@ -100,6 +150,13 @@ impl Document {
     pub fn initrd(mut self, path: &Path) -> Self {
         let _size = std::fs::copy(image(), path).expect("the initrd can be copied");
         path.clone_into(&mut self.initrd);
+        self
+    }
+
+    /// Another initrd, where it is.
+    #[must_use]
+    pub fn booting(mut self, initrd: &Path) -> Self {
+        initrd.clone_into(&mut self.initrd);
         self
     }
 

@@ -20,6 +20,10 @@ pub enum Need {
     VirtInstall,
     /// `mmdebstrap` and `dnsmasq`, for a Debian guest and its addresses.
     Debian,
+    /// `qemu-storage-daemon` and `qemu-img`, for disks on bus `virtio`.
+    Storage,
+    /// `slirp4netns`, for interfaces of type `user`.
+    UserNetwork,
     /// The commits that `tests/museum/releases.txt` names.
     History,
 }
@@ -40,6 +44,8 @@ impl Need {
             }
             Self::VirtInstall => on_path("virt-install"),
             Self::Debian => on_path("mmdebstrap") && on_path("dnsmasq"),
+            Self::Storage => on_path("qemu-storage-daemon") && on_path("qemu-img"),
+            Self::UserNetwork => on_path("slirp4netns"),
             Self::History => has_history(),
         };
         (!met).then_some(match self {
@@ -50,6 +56,8 @@ impl Need {
             Self::Dbus => "no dbus",
             Self::VirtInstall => "no virt-install",
             Self::Debian => "no mmdebstrap or no dnsmasq",
+            Self::Storage => "no qemu-storage-daemon or no qemu-img",
+            Self::UserNetwork => "no slirp4netns",
             Self::History => "no history",
         })
     }

@@ -91,16 +91,14 @@ impl Core {
         for file in plan.files.iter().filter(|file| !to_be_made(&file.path)) {
             check(file, plan.folders.contains(&file.path))?;
         }
-        let images = plan
-            .images
-            .iter()
-            .map(|image| prepare_image(image, to_be_made(&image.top.path)))
-            .collect::<Result<Vec<_>>>()?;
-        plan.cows
-            .iter()
-            .filter(|cow| !to_be_made(&cow.file))
-            .try_for_each(overlay::check)?;
+        let images = plan.images.iter().map(with_chain).collect::<Result<Vec<_>>>()?;
+        // Before locks are looked at, which only tell the number of a process.
         self.images_are_free(own, &images, None)?;
+        let (missing, there): (Vec<&Cow>, Vec<&Cow>) = plan.cows.iter().partition(|cow| to_be_made(&cow.file));
+        there.into_iter().try_for_each(overlay::check)?;
+        for (image, below) in &images {
+            check_image(image, below, missing.iter().any(|cow| cow.file == image.top.path))?;
+        }
         Ok(Prepared {
             companions: companions(&plan, &images)?,
             user: plan.owner.as_ref().map(owner::resolve).transpose()?,
@@ -130,25 +128,27 @@ impl Core {
     }
 }
 
-/// A disk with its whole chain, all of it looked at.
-pub(super) fn prepare_image(image: &Image, made_later: bool) -> Result<(Image, Vec<Layer>)> {
+/// A disk with its whole chain.
+pub(super) fn with_chain(image: &Image) -> Result<(Image, Vec<Layer>)> {
     let below = match image.place {
         Place::Virtio => chain::complete(image)?,
         Place::Ubd(_) => image.below.clone(),
     };
-    images::check(image, &below, made_later)?;
-    for (layer, writable) in
-        std::iter::once((&image.top, !image.readonly)).chain(below.iter().map(|layer| (layer, false)))
-    {
-        if image.place == Place::Virtio {
-            let file = VisibleFile {
-                path: layer.path.clone(),
-                writable,
-            };
-            check(&file, false)?;
-        }
-    }
     Ok((image.clone(), below))
+}
+
+/// Looks at a disk with its chain, once nobody else is known to use it.
+pub(super) fn check_image(image: &Image, below: &[Layer], made_later: bool) -> Result<()> {
+    images::check(image, below, made_later)?;
+    if image.place != Place::Virtio {
+        return Ok(());
+    }
+    let below = below.iter().map(|layer| (layer, false));
+    for (layer, writable) in std::iter::once((&image.top, !image.readonly)).chain(below) {
+        let path = layer.path.clone();
+        check(&VisibleFile { path, writable }, false)?;
+    }
+    Ok(())
 }
 
 /// The programs beside the guest, found on the host.

@@ -7,7 +7,7 @@ use crate::def::change::Place;
 use crate::mconsole::client::Failure;
 use crate::mconsole::order::{Order, Unit};
 use crate::plan::{DiskPlug, launch};
-use crate::run::prepare::{check, is_missing, prepare_image};
+use crate::run::prepare::{check, check_image, is_missing, with_chain};
 use crate::run::session::Session;
 use crate::run::{cow, overlay};
 use crate::state::record::Record;
@@ -134,11 +134,14 @@ impl Core {
         for file in plug.files().filter(|file| there(&file.path)) {
             check(&file, false)?;
         }
-        let image = prepare_image(&plug.image, missing.is_some())?;
+        let images = [with_chain(&plug.image)?];
+        self.images_are_free(session.entry, &images, None)?;
         if let Some(cow) = plug.cow.as_ref().filter(|_| missing.is_none()) {
             overlay::check(cow)?;
         }
-        self.images_are_free(session.entry, &[image], None)?;
+        for (image, below) in &images {
+            check_image(image, below, missing.is_some())?;
+        }
         missing.map_or(Ok(()), |cow| cow::make(&cow.file, &cow.backing))
     }
 
