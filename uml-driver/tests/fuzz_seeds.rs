@@ -1,9 +1,10 @@
-//! The seeds of the fuzz targets `domain_xml` and `mconsole`, whole and cut short anywhere.
+//! The seeds of the fuzz targets `domain_xml`, `image_header` and `mconsole`, whole and cut short anywhere.
 
 use std::path::Path;
 use uml_driver::def::{DomainDef, check_round_trip};
 use uml_driver::mconsole::check_datagrams;
 use uml_driver::plan;
+use uml_driver::run::chain::check_any_header;
 
 fn domain_xml(bytes: &[u8]) {
     check_round_trip(bytes);
@@ -15,7 +16,12 @@ fn domain_xml(bytes: &[u8]) {
 
 #[test]
 fn every_seed_is_harmless() {
-    for (target, run) in [("domain_xml", domain_xml as fn(&[u8])), ("mconsole", check_datagrams)] {
+    let targets = [
+        ("domain_xml", domain_xml as fn(&[u8])),
+        ("image_header", check_any_header),
+        ("mconsole", check_datagrams),
+    ];
+    for (target, run) in targets {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../tests/fuzz/seeds")
             .join(target);

@@ -180,7 +180,9 @@ fn aliases_are_unique(def: &DomainDef) -> Result<()> {
         .map(|line: &Console| &line.alias);
     let disks = def.disks.iter().map(|disk| &disk.alias);
     let interfaces = def.interfaces.iter().map(|interface| &interface.alias);
-    let mut aliases: Vec<&String> = lines.chain(disks).chain(interfaces).flatten().collect();
+    let folders = def.folders.iter().map(|folder| &folder.alias);
+    let devices = disks.chain(folders).chain(interfaces);
+    let mut aliases: Vec<&String> = lines.chain(devices).flatten().collect();
     aliases.sort_unstable();
     check_none(aliases.windows(2).find(|pair| pair[0] == pair[1]), |pair| {
         format!("alias '{}' is given twice", pair[0])

@@ -14,6 +14,7 @@ use std::time::Instant;
 mod control;
 mod devices;
 mod old_bugs;
+mod orders;
 mod ports;
 mod refusals;
 mod resources;

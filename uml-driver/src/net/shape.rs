@@ -196,3 +196,74 @@ pub(super) fn refusal(inbound: bool, errno: Option<i32>) -> (Code, &'static str)
         _ => (Code::SYSTEM_ERROR, ""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        average: Some(1000),
+        peak: None,
+        burst: Some(1024),
+        floor: None,
+    };
+
+    fn words(bytes: &[u8]) -> Vec<u32> {
+        let words = bytes
+            .chunks_exact(4)
+            .map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+        words.collect()
+    }
+
+    #[test]
+    fn a_policer_is_laid_out_as_the_kernel_reads_it() {
+        let steps = outbound(7, Some(RATE));
+        assert_eq!(
+            steps.len(),
+            3,
+            "off with the old one, a place for the new one, and that"
+        );
+        let bytes = steps.into_iter().next_back().unwrap().order.bytes();
+        let place = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what).unwrap();
+        // Header: length, RTM_NEWTFILTER with REQUEST, ACK, EXCL and CREATE, and its tcmsg.
+        assert_eq!(words(&bytes[..4]), [u32::try_from(bytes.len()).unwrap()]);
+        assert_eq!(&bytes[4..8], [44_u16.to_ne_bytes(), 0x605_u16.to_ne_bytes()].concat());
+        let priority_and_protocol = 0x0001_0000 | u32::from(3_u16.to_be());
+        assert_eq!(words(&bytes[16..36]), [0, 7, 0, 0xffff_0000, priority_and_protocol]);
+        // 1 MiB at 1 MB/s are 1.048576 s, in units of 64 ns; then no largest frame, and the rate.
+        let police = place(&[60_u16.to_ne_bytes(), 1_u16.to_ne_bytes()].concat()) + 4;
+        assert_eq!(words(&bytes[police..police + 20]), [0, 2, 0, 16_384_000, u32::MAX]);
+        assert_eq!(&bytes[police + 20..police + 22], [8, 1]);
+        assert_eq!(words(&bytes[police + 28..police + 32]), [1_000_000]);
+        // The table has the one size that the kernel takes.
+        assert_eq!(
+            &bytes[police + 56..police + 60],
+            [1028_u16.to_ne_bytes(), 2_u16.to_ne_bytes()].concat()
+        );
+    }
+
+    #[test]
+    fn a_bucket_is_laid_out_as_the_kernel_reads_it() {
+        let peak = Rate {
+            peak: Some(3000),
+            ..RATE
+        };
+        let bytes = inbound(7, Some(peak)).remove(0).order.bytes();
+        assert_eq!(&bytes[4..8], [36_u16.to_ne_bytes(), 0x505_u16.to_ne_bytes()].concat());
+        assert_eq!(words(&bytes[16..36]), [0, 7, 0x0001_0000, u32::MAX, 0]);
+        // tcmsg, "tbf", the head of the options and that of the parameters.
+        let parameters = 36 + 8 + 4 + 4;
+        let told = words(&bytes[parameters..parameters + 36]);
+        assert_eq!([told[2], told[5]], [1_000_000, 3_000_000]);
+        assert_eq!(told[6], 1024 * 1024 + 200_000, "what may wait");
+        let slow = Rate {
+            peak: Some(1000),
+            ..RATE
+        };
+        let bytes = inbound(7, Some(slow)).remove(0).order.bytes();
+        assert_eq!(words(&bytes[parameters..parameters + 36])[5], 0, "a peak that is none");
+        let off = inbound(7, None).remove(0);
+        assert_eq!(&off.order.bytes()[4..6], 37_u16.to_ne_bytes());
+        assert_eq!(off.harmless, [2, 22]);
+    }
+}

@@ -66,9 +66,9 @@ pub(crate) struct FakeHost {
     pub(crate) usage: Mutex<Vec<Param>>,
     /// The next thing that is plugged in or out fails.
     pub(crate) no_plug: AtomicBool,
-    /// What was started, in order.
-    pub(crate) launches: Mutex<Vec<Launch>>,
     pub(crate) boots: Mutex<Boots>,
+    /// What was ordered, guest by guest.
+    pub(crate) launches: Mutex<Vec<Launch>>,
     /// Guests that were killed, and all that became of ports, in order.
     pub(crate) log: Arc<Mutex<Vec<String>>>,
     /// The ports that have a filter.
@@ -136,8 +136,8 @@ impl FakeHost {
             limits: Mutex::default(),
             usage: Mutex::default(),
             no_plug: AtomicBool::new(false),
-            launches: Mutex::default(),
             boots: Mutex::default(),
+            launches: Mutex::default(),
             log: Arc::default(),
             filtered: Mutex::default(),
             mute: Arc::default(),
@@ -348,11 +348,11 @@ impl HostLink for Arc<FakeHost> {
 
     fn launch(&self, _: &mut Cx<'_, Unlocked>, launch: &Launch, taps: &[BorrowedFd<'_>]) -> Result<Started> {
         let spec = &launch.spec;
+        self.launches.lock().push(launch.clone());
         let boots = *self.boots.lock();
         if boots == Boots::Refused {
             return Err(Error::new(Code::SYSTEM_ERROR, Origin::NONE, "no process today"));
         }
-        self.launches.lock().push(launch.clone());
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         if !taps.is_empty() {
             self.log.lock().push(format!("spawn {number} with {}", taps.len()));
