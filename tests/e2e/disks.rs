@@ -31,6 +31,11 @@ pub(crate) const CASES: &[Case] = &[
         run: other_bus,
     },
     Case {
+        name: "disk_may_be_a_block_device",
+        needs: &[Root, Uml, Virsh],
+        run: block_device,
+    },
+    Case {
         name: "disk_chain_of_qcow2_is_read_beside_the_guest",
         needs: &[Root, Uml, Virsh, Storage],
         run: chain,
@@ -180,6 +185,50 @@ fn other_bus() {
     let shown = host.virsh(&["dumpxml", "vm1"]).ok();
     assert!(shown.contains("<target dev='hdc' bus='ide'/>"), "{shown}");
     let _out = host.virsh(&["destroy", "vm1"]).ok();
+}
+
+/// A block device over a file, until it is dropped.
+struct Loop(String);
+
+impl Loop {
+    fn over(path: &Path) -> Self {
+        let output = Command::new("losetup")
+            .args(["--find", "--show"])
+            .arg(path)
+            .output()
+            .expect("losetup runs");
+        assert!(output.status.success(), "{output:?}");
+        Self(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _status = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+fn block_device() {
+    let host = Host::start();
+    let device = Loop::over(&image(&host, "data.img", b'd'));
+    let script =
+        "mknod /dev/ubda b 98 0; head -c 3 /dev/ubda; echo; printf new | dd of=/dev/ubda conv=notrunc 2>/dev/null; sync
+        echo all-said; sleep 1000";
+    let disk = |target: &str| {
+        format!(
+            "<disk type='block'><source dev='{}'/><target dev='{target}'/></disk>",
+            device.0
+        )
+    };
+    host.define(&Document::new("vm1").running(script).device(&disk("ubda")).xml());
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    says(&host, "vm1", "all-said");
+    assert!(host.console_log("vm1").contains("ddd"));
+    host.define(&Document::new("vm2").device(&disk("ubdb")).xml());
+    let message = host.virsh(&["start", "vm2"]).fails();
+    assert!(message.contains("is written by domain 'vm1'"), "{message}");
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(std::fs::read(host.root().join("data.img")).unwrap()[..4], *b"newd");
 }
 
 fn qemu_img(words: &[&str]) {

@@ -77,6 +77,11 @@ fn interface_notes(interface: &Interface) -> Vec<String> {
             "interface '{mac}': model '{model}' has no effect, a UML guest has a model of its own"
         ));
     }
+    if interface.shaping.outbound.is_some_and(|rate| rate.peak.is_some()) {
+        notes.push(format!(
+            "interface '{mac}': 'peak' of <outbound> has no effect, what comes beyond 'average' and 'burst' is dropped"
+        ));
+    }
     for name in ["driver", "coalesce", "tune", "rom"] {
         if interface.rest.element(name).is_some() {
             notes.push(format!("interface '{mac}': <{name}> has no effect on a UML guest"));

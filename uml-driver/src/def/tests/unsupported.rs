@@ -253,7 +253,8 @@ fn what_has_no_effect_is_noted() {
     let def = read(&devices(
         "<disk device='cdrom'><target dev='ubdb'/></disk><disk><source file='/a'/><target dev='sda'/></disk>
          <disk><source file='/b'/><target dev='vda'/></disk>
-         <interface><mac address='52:54:0:0:0:1'/><model type='e1000'/><coalesce/></interface>
+         <interface><mac address='52:54:0:0:0:1'/><model type='e1000'/><coalesce/>
+          <bandwidth><outbound average='5' peak='6'/></bandwidth></interface>
          <filesystem><source dir='/a'/><target dir='t'/></filesystem>
          <filesystem><source dir='/a'/><target dir='u'/><readonly/></filesystem>
          <filesystem accessmode='mapped'><source dir='/a'/><target dir='v'/></filesystem>
@@ -266,6 +267,7 @@ fn what_has_no_effect_is_noted() {
             "disk 'sda' is 'ubda' in the guest: UML has no bus 'scsi'",
             "disk 'vda' is there when the guest has loaded its module virtio_blk",
             "interface '52:54:00:00:00:01': model 'e1000' has no effect, a UML guest has a model of its own",
+            "interface '52:54:00:00:00:01': 'peak' of <outbound> has no effect, what comes beyond 'average' and 'burst' is dropped",
             "interface '52:54:00:00:00:01': <coalesce> has no effect on a UML guest",
             "filesystem 't' is read-only: only accessmode='mapped' lets the guest write",
             "<graphics> has no effect: a UML guest has no screen",
