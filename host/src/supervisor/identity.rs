@@ -1,5 +1,6 @@
 //! Which user a guest becomes, and how the host's files reach it without a change to their owners or modes.
 
+use super::node;
 use super::order::{Failure, FileOrder, Order, Step};
 use super::sys::{self, Side};
 use rustix::fs::{CWD, Stat};
@@ -166,7 +167,9 @@ fn present(files: &[FileOrder], to: (u32, u32), map: bool) -> Result<(Vec<Visibl
         let shown = || format!("find '{}'", file.path.display());
         let stat = rustix::fs::stat(&file.path).step(shown)?;
         let mut tree = None;
-        if map && stat.st_uid != to.0 && !open_to_all(&stat, file.writable) {
+        // A device gets a node of the guest's own.
+        let mapped = map && node::device(&stat).is_none();
+        if mapped && stat.st_uid != to.0 && !open_to_all(&stat, file.writable) {
             let space = match namespaces.entry((stat.st_uid, stat.st_gid)) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => place.insert(

@@ -24,6 +24,7 @@ mod launch;
 mod life;
 mod limits;
 mod link;
+mod node;
 mod numbers;
 mod order;
 mod outbox;

@@ -2,6 +2,7 @@
 
 use super::confinement::{InForce, Layers};
 use super::identity::Visible;
+use super::node::{self, Node};
 use super::order::{Failure, Step};
 use super::{confinement, seccomp, sys};
 use driver_api::types::guest::{CONSOLE_FD, DESCRIPTOR_FD};
@@ -102,6 +103,19 @@ pub(super) fn build(plan: &mut Plan) -> Result<Vec<String>, Failure> {
     plan.files.sort_by(|a, b| a.path.cmp(&b.path));
     for file in &mut plan.files {
         let readonly = if file.writable { 0 } else { RDONLY };
+        let stat = rustix::fs::stat(&file.path).step(|| format!("find '{}'", file.path.display()))?;
+        if let Some(device) = node::device(&stat) {
+            let owner = (plan.uid, plan.gid);
+            // Else the guest is the host's own user, whom the device knows.
+            let node = plan
+                .switch
+                .then(|| Node::make(&root, device, file.writable, owner))
+                .transpose()?;
+            let source = node.as_ref().map_or(&file.path, |node| &node.path);
+            // Read-only, so that the guest can not change the node's mode; who may write the device is said by that.
+            show(&root, source, &file.path, None, NOSUID | RDONLY)?;
+            continue;
+        }
         show(
             &root,
             &file.path,
