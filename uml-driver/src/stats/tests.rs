@@ -182,6 +182,31 @@ fn running_domain_adds_what_the_host_counts() {
 }
 
 #[test]
+fn an_interface_without_a_device_shows_what_its_link_counts() {
+    let lab = Lab::new();
+    let devices = "<devices><interface type='mcast'><mac address='52:54:00:00:00:07'/>\
+                   <source address='230.0.0.1' port='5'/><alias name='ua-lab'/></interface>";
+    let xml = lab.xml("vm", A, "").replace("<devices>", devices);
+    lab.cx(|cx| lab.uml.define(cx, &xml, 0)).unwrap();
+    start(&lab);
+    *lab.host.usage.lock() = vec![
+        Param::new("link.net0.rx_bytes", 5_u64),
+        Param::new("link.net0.rx_packets", 1_u64),
+        Param::new("link.net0.tx_bytes", 7_u64),
+    ];
+    assert_eq!(
+        shown(&figures(&lab, stats::INTERFACE)),
+        [
+            "net.count=u1",
+            "net.0.name=Text(\"ua-lab\")",
+            "net.0.rx.bytes=5",
+            "net.0.rx.pkts=1",
+            "net.0.tx.bytes=7"
+        ]
+    );
+}
+
+#[test]
 fn what_the_kernel_last_said_is_shown_and_nobody_is_asked_meanwhile() {
     let lab = lab_with_a_domain(&[]);
     start(&lab);
