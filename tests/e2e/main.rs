@@ -34,6 +34,7 @@ mod interfaces;
 mod jobs;
 mod learning;
 mod lifecycle;
+mod lines;
 mod metadata;
 mod museum;
 mod node;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         jobs::CASES,
         learning::CASES,
         lifecycle::CASES,
+        lines::CASES,
         metadata::CASES,
         museum::CASES,
         node::CASES,

@@ -3,8 +3,11 @@
 use conformance::case::Case;
 use conformance::guest::Document;
 use conformance::host::{Host, USER};
-use conformance::need::Need::{Root, Uml, Virsh};
+use conformance::need::Need::{Root, Uml, UserNetwork, Virsh};
+use conformance::net::Net;
 use conformance::{process, wait};
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 // Root only to become somebody else.
@@ -25,6 +28,11 @@ pub(crate) const CASES: &[Case] = &[
         run: no_device,
     },
     Case {
+        name: "user_guest_has_a_network_without_any_right",
+        needs: &[Root, Uml, Virsh, UserNetwork],
+        run: network,
+    },
+    Case {
         name: "user_sockets_are_the_users_alone",
         needs: &[Root, Virsh],
         run: sockets,
@@ -42,6 +50,29 @@ fn no_device() {
         "cannot make the tap 'vnet0' of interface '52:54:00:00:00:01': only a host with the right to change the";
     assert!(message.contains(words), "{message}");
     assert!(host.state("vm1").starts_with("shut off"));
+}
+
+fn network() {
+    let net = Net::unshare();
+    net.ip("addr add 192.0.2.1/32 dev lo");
+    let outside = TcpListener::bind("192.0.2.1:0").expect("the loopback device has this address");
+    let host = Host::start_as_user();
+    let script = format!(
+        "ip link set vec0 up; ip addr add 10.0.2.15/24 dev vec0; ip route add default via 10.0.2.2
+        echo hello from the guest | nc 192.0.2.1 {}; sleep 1000",
+        outside.local_addr().expect("it has one").port()
+    );
+    let document = Document::new("vm1")
+        .initrd(&host.root().join("initrd"))
+        .running(&script)
+        .device("<interface type='user'/>");
+    host.define(&document.xml());
+    start(&host);
+    let mut said = String::new();
+    let (mut client, _) = outside.accept().expect("the guest connects");
+    let _bytes = client.read_to_string(&mut said).expect("it speaks");
+    assert_eq!(said, "hello from the guest\n");
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
 }
 
 fn define(host: &Host) {
