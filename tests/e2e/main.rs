@@ -44,6 +44,7 @@ mod run;
 mod seeing;
 mod service;
 mod stats;
+mod tuned;
 mod unprivileged;
 mod ways;
 
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         seeing::CASES,
         service::CASES,
         stats::CASES,
+        tuned::CASES,
         unprivileged::CASES,
         ways::CASES,
     ];
