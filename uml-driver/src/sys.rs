@@ -3,6 +3,7 @@
 
 use rustix::fs::Mode;
 use rustix::ioctl::{Getter, Opcode, Updater, ioctl, opcode};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -15,14 +16,18 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// # Errors
 /// The kernel gave no thread, no separate directory, or the folder is gone.
 pub(crate) fn in_folder<T: Send>(folder: BorrowedFd<'_>, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    if HAS_OWN_FOLDER.get() {
+        rustix::process::fchdir(folder)?;
+        let done = work();
+        // A folder that is somebody's working directory would stay when it is removed.
+        rustix::process::chdir("/")?;
+        return done;
+    }
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("uml-mconsole".to_owned())
             .spawn_scoped(scope, || {
-                // SAFETY: CLONE_FS only gives this short-lived thread its own copy of the working directory, root and
-                // mask; no other thread's view changes and no descriptor is touched.
-                unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) }?;
-                rustix::process::umask(Mode::empty());
+                have_own_folder()?;
                 rustix::process::fchdir(folder)?;
                 work()
             })?;
@@ -42,6 +47,24 @@ const BYTES_UNREAD: Opcode = 0x5411;
 pub(crate) fn unread(socket: BorrowedFd<'_>) -> io::Result<i32> {
     // SAFETY: the kernel writes one `int`.
     Ok(unsafe { ioctl(socket, Getter::<BYTES_UNREAD, i32>::new()) }?)
+}
+
+thread_local! {
+    static HAS_OWN_FOLDER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives this thread a working directory and a file mode mask of its own for as long as it lives, so that [`in_folder`]
+/// needs no other one: for a thread of the driver's own that asks often.
+///
+/// # Errors
+/// The kernel refuses.
+pub(crate) fn have_own_folder() -> io::Result<()> {
+    // SAFETY: CLONE_FS only gives this thread its own copy of the working directory, root and mask; no other thread's view
+    // changes and no descriptor is touched.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) }?;
+    rustix::process::umask(Mode::empty());
+    HAS_OWN_FOLDER.set(true);
+    Ok(())
 }
 
 /// `struct ifreq` as `TUNSETIFF` reads it.

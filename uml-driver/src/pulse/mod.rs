@@ -15,6 +15,7 @@ pub(crate) mod vitals;
 mod watcher;
 
 use crate::core::{Core, fault};
+use crate::sys;
 use crate::workers::Workers;
 use bell::Bell;
 use driver_api::error::{Code, Result};
@@ -85,6 +86,9 @@ impl Core {
     pub(crate) fn take_pulse(self: &Arc<Self>) -> Result<()> {
         let (core, bell) = (Arc::downgrade(self), Arc::clone(&self.pulse.bell));
         let work = move || {
+            if let Err(error) = sys::have_own_folder() {
+                tracing::debug!(%error, "each question to a guest takes a thread of its own");
+            }
             let mut watcher = Watcher::default();
             // Not held over the wait: the thread ends with the driver.
             while let Some(core) = core.upgrade().filter(|core| !core.is_closing()) {
