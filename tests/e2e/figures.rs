@@ -87,9 +87,11 @@ fn running() {
     });
     assert_eq!(number(&known, "state.state"), 1);
     assert!(number(&known, "cpu.time") > 0);
+    assert!(number(&known, "cpu.user") > 0);
     assert_eq!(number(&known, "vcpu.current"), 1);
     assert!(number(&known, "vcpu.0.time") > 0);
     assert_eq!(number(&known, "balloon.current"), 65536);
+    assert!(number(&known, "balloon.rss") > 1024);
     let (usable, available) = (number(&known, "balloon.usable"), number(&known, "balloon.available"));
     assert!(usable < available && available < 65536, "{usable} {available}");
     assert_eq!(known["net.0.name"], "vnet0");
@@ -101,7 +103,7 @@ fn running() {
     assert_eq!(number(&known, "block.0.wr.reqs"), 0);
 
     let memory = host.virsh(&["dommemstat", "vm1"]).ok();
-    for name in ["actual 65536", "available ", "usable "] {
+    for name in ["actual 65536", "rss ", "available ", "usable "] {
         assert!(memory.contains(name), "no {name}: {memory}");
     }
     assert!(host.virsh(&["domblkinfo", "vm1", "ubda"]).ok().contains("8388608"));

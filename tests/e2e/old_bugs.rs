@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const CASES: &[Case] = &[
@@ -25,6 +25,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "old_bug_0_5_nothing_was_ever_valid",
         needs: &[Virsh],
         run: never_valid,
+    },
+    Case {
+        name: "old_bug_0_6_early_orders_killed_the_guest",
+        needs: &[Root, Uml, Virsh],
+        run: early_orders,
     },
     Case {
         name: "old_bug_0_7_lines_opened_late_were_lost",
@@ -45,6 +50,21 @@ pub(crate) const CASES: &[Case] = &[
         name: "old_bug_1_33_cpu_time_was_that_of_one_process",
         needs: &[Root, Uml, Virsh],
         run: cpu_time,
+    },
+    Case {
+        name: "old_bug_1_35_changed_memory_was_lost",
+        needs: &[Root, Uml, Virsh],
+        run: lost_memory,
+    },
+    Case {
+        name: "old_bug_1_43_the_kernels_words_were_thrown_away",
+        needs: &[Root, Uml, Virsh],
+        run: thrown_away,
+    },
+    Case {
+        name: "old_bug_1_44_plugged_disks_were_writable_and_forgotten",
+        needs: &[Root, Uml, Virsh],
+        run: plugged,
     },
     Case {
         name: "old_bug_2_12_guests_ran_as_root",
@@ -118,6 +138,27 @@ fn never_valid() {
     edit.args(["edit", "vm1"]).env("EDITOR", "sed -i s/65536/131072/g");
     assert!(edit.output().expect("virsh runs").status.success());
     assert!(host.virsh(&["dominfo", "vm1"]).ok().contains("131072 KiB"));
+}
+
+fn disk(host: &Host, image: &Path, more: &str) -> String {
+    let xml = format!(
+        "<disk type='file'><source file='{}'/><target dev='ubdb'/>{more}</disk>",
+        image.display()
+    );
+    host.document(&xml).to_string_lossy().into_owned()
+}
+
+/// A kernel answers before it has its devices, and refuses all that is said of them until then: the guest was killed.
+fn early_orders() {
+    let host = Host::start();
+    let device = disk(&host, &image(&host, "image"), "");
+    host.define(&Document::new("vm1").xml());
+    for _ in 0..5 {
+        let _out = host.virsh(&["start", "vm1"]).ok();
+        let _out = host.virsh(&["attach-device", "vm1", &device, "--live"]).ok();
+        assert!(host.virsh(&["domblklist", "vm1"]).ok().contains("ubdb"));
+        let _out = host.virsh(&["destroy", "vm1"]).ok();
+    }
 }
 
 /// A pty was known only once the guest had opened its line, and was asked for no longer than half a second.
@@ -203,6 +244,96 @@ fn cpu_time() {
         (all > own * (1_000_000_000 / ticks) + 1_000_000_000).then_some(())
     });
     let _out = host.virsh(&["destroy", "vm1"]).ok();
+}
+
+/// What was set was known to the daemon only as long as it lived.
+fn lost_memory() {
+    let mut host = Host::start();
+    host.define(&Document::new("vm1").xml());
+    let _out = host.virsh(&["setmaxmem", "vm1", "128M", "--config"]).ok();
+    let _out = host.virsh(&["setmem", "vm1", "96M", "--config"]).ok();
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    wait::until("the guest is ready", || {
+        host.console_log("vm1").contains("guest ready").then_some(())
+    });
+    let _out = host.virsh(&["setmem", "vm1", "90M", "--live"]).ok();
+    host.kill();
+    host.serve();
+    let shown = host.virsh(&["dumpxml", "vm1"]).ok();
+    assert!(shown.contains("<currentMemory unit='KiB'>92160<"), "{shown}");
+    let stored = host.virsh(&["dumpxml", "vm1", "--inactive"]).ok();
+    for words in ["<memory unit='KiB'>131072<", "<currentMemory unit='KiB'>98304<"] {
+        assert!(stored.contains(words), "no {words}: {stored}");
+    }
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+}
+
+/// When a guest's kernel refused a device its words were thrown away, and the client was told nothing.
+fn thrown_away() {
+    let host = Host::start();
+    let device = disk(&host, &image(&host, "image"), "");
+    let script = "read x; exec 3</dev/ubdb; echo opened; read x; exec 3<&-; echo closed";
+    start(&host, &Document::new("vm1").running(script), "guest ready");
+    let _out = host.virsh(&["attach-device", "vm1", &device, "--live"]).ok();
+    let tty = host.virsh(&["ttyconsole", "vm1"]).ok();
+    let go_on = |until| {
+        fs::write(tty.trim(), "go\n").expect("the pty takes input");
+        wait::until(until, || host.console_log("vm1").contains(until).then_some(()));
+    };
+    go_on("opened");
+    let refused = host.virsh(&["detach-device", "vm1", &device, "--live"]).fails();
+    assert!(refused.contains("Device is currently open"), "{refused}");
+    go_on("closed");
+    let _out = host.virsh(&["detach-device", "vm1", &device, "--live"]).ok();
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+}
+
+/// A disk that was plugged in could be written whatever was asked for, nobody was told, and the next start had it not.
+fn plugged() {
+    let host = Host::start();
+    let image = image(&host, "image");
+    let device = disk(&host, &image, "<readonly/>");
+    let look =
+        "cat /sys/block/ubdb/ro; dd if=/dev/zero of=/dev/ubdb bs=512 count=1 conv=fsync 2>/dev/null || echo refused";
+    let script = format!("read x; {look}; echo guest done");
+    start(&host, &Document::new("vm1").running(&script), "guest ready");
+    let mut watcher = host.virsh_command();
+    watcher.args(["event", "--event", "device-added", "--loop", "--timeout", "600"]);
+    let events = host.root().join("events");
+    let mut watcher = watcher
+        .stdout(fs::File::create(&events).unwrap())
+        .spawn()
+        .expect("virsh runs");
+    let told = |what: &str| fs::read_to_string(&events).unwrap().contains(what);
+    // A registration is not told of: events of another disk show that it is in place.
+    let other = disk(&host, &self::image(&host, "other"), "");
+    wait::until("the watcher sees events", || {
+        let _out = host.virsh(&["attach-device", "vm1", &other, "--live"]).ok();
+        let _out = host.virsh(&["detach-device", "vm1", &other, "--live"]).ok();
+        told("device-added").then_some(())
+    });
+    let before = fs::read_to_string(&events).unwrap().len();
+    let _out = host
+        .virsh(&["attach-device", "vm1", &device, "--live", "--config"])
+        .ok();
+    wait::until("the disk is told of", || {
+        (fs::read_to_string(&events).unwrap().len() > before).then_some(())
+    });
+    watcher.kill().expect("virsh can be ended");
+    watcher.wait().expect("virsh can be waited for");
+    fs::write(host.virsh(&["ttyconsole", "vm1"]).ok().trim(), "go\n").expect("the pty takes input");
+    wait::until("the guest has looked", || {
+        host.console_log("vm1").contains("guest done").then_some(())
+    });
+    assert!(
+        host.console_log("vm1").contains("refused"),
+        "{}",
+        host.console_log("vm1")
+    );
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert!(fs::read(&image).unwrap().iter().all(|byte| *byte == b'i'));
+    let stored = host.virsh(&["dumpxml", "vm1"]).ok();
+    assert!(stored.contains("ubdb") && stored.contains("<readonly/>"), "{stored}");
 }
 
 /// Guests ran as root.
