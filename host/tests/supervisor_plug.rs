@@ -5,8 +5,8 @@
 mod supervisor_kit;
 
 use driver_api::error::Code;
-use driver_api::types::guest::{GuestId, VisibleFile};
-use driver_api::types::launch::{Launch, Link, Plug, Unplug};
+use driver_api::types::guest::{ConsoleSpec, GuestId, VisibleFile};
+use driver_api::types::launch::{Backend, Launch, Link, Plug, Unplug};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -233,6 +233,74 @@ fn taps_come_and_go_while_the_guest_runs() {
         .plug(guest, &Plug::Link(wrong), Some(own.as_fd()))
         .unwrap_err();
     assert!(error.to_string().contains("it is that of 'own'"), "{error}");
+}
+
+#[test]
+fn whatever_comes_and_goes_a_hundred_times_leaves_nothing() {
+    need!(supervisor_kit::can_run(), supervisor_kit::WHY_NOT);
+    if is_root() {
+        enter_network();
+    }
+    let host = Host::new();
+    let mut shell = Shell::start(&host, &[], |launch| launch.spare_consoles = 1);
+    let (guest, path) = (shell.guest, private_file(&host, "disk", "x\n"));
+    let own = can_net().then(|| tap("own"));
+    let kinds = [
+        (Plug::File(file(&path, true)), Unplug::File(path.clone())),
+        (
+            Plug::Console(
+                ConsoleSpec {
+                    alias: "serial1".to_owned(),
+                    pty: true,
+                    log: Some(host.root.path().join("log.txt")),
+                },
+                Backend::Unix {
+                    path: host.root.path().join("socket"),
+                    listen: true,
+                },
+            ),
+            Unplug::Console("serial1".to_owned()),
+        ),
+        (
+            Plug::Link(Link::Udp {
+                name: "wire".to_owned(),
+                local: "127.0.0.1:0".to_owned(),
+                remote: "127.0.0.1:9".to_owned(),
+            }),
+            Unplug::Link("wire".to_owned()),
+        ),
+        (
+            Plug::Link(Link::Tap { name: "own".to_owned() }),
+            Unplug::Link("own".to_owned()),
+        ),
+    ];
+    let count = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
+    let run = host.root.path().join("run/guests/1");
+    let supervisor = supervisor_kit::supervisor_of(&run);
+    let mut look = || {
+        let mounts = shell.run("cat /proc/self/mountinfo");
+        let open = count(Path::new(&format!("/proc/{supervisor}/fd")));
+        let children = supervisor_kit::tree(supervisor).len();
+        // The shell may just be about to end what it has started.
+        (
+            mounts.lines().count(),
+            open,
+            children.min(2),
+            count(&run),
+            count(&run.join("guest")),
+        )
+    };
+    let before = look();
+    for _ in 0..100 {
+        for (plug, unplug) in &kinds {
+            if let (Plug::Link(Link::Tap { .. }), None) = (plug, &own) {
+                continue;
+            }
+            host.guests().plug(guest, plug, own.as_ref().map(AsFd::as_fd)).unwrap();
+            host.guests().unplug(guest, unplug).unwrap();
+        }
+    }
+    assert_eq!(look(), before);
 }
 
 #[test]

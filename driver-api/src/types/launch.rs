@@ -62,7 +62,7 @@ pub enum Backend {
         /// Where it is.
         path: PathBuf,
     },
-    /// A pipe with a name; `PATH.in` and `PATH.out` when there are two.
+    /// A pipe with a name for what the guest says; `PATH.in` and `PATH.out` when there are two, for both ways.
     Pipe {
         /// Where it is.
         path: PathBuf,
@@ -145,7 +145,7 @@ pub enum Unplug {
     File(PathBuf),
     /// A console, by its alias; its descriptor is spare again.
     Console(String),
-    /// A way into a network, by its name.
+    /// A way into a network, by its name. A tap that the guest has open stays so until its device is removed.
     Link(String),
     /// A program beside it, by its name.
     Companion(String),

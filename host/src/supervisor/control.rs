@@ -2,6 +2,7 @@
 
 use super::companion::{State, Wish};
 use super::hotplug::{Outcome, PlugOrder, UnplugOrder};
+use super::link::Traffic;
 use super::order::{Failure, Note, Running};
 use super::{parcel, peer};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub(super) enum Request {
     Unplug(UnplugOrder),
     /// About a program beside the guest.
     Companion(Wish),
+    /// Tell what went through the links.
+    Traffic,
 }
 
 /// What a supervisor says.
@@ -54,6 +57,7 @@ pub(super) enum Reply {
     Companion(State),
     /// It could not be started.
     NoCompanion(Failure),
+    Traffic(Vec<Traffic>),
     /// A request of another version.
     Unknown(String),
 }

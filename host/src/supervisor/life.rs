@@ -255,6 +255,7 @@ impl Life {
                         Err(failure) => Reply::NoCompanion(failure),
                     }
                 }
+                Ok(Request::Traffic) => Reply::Traffic(self.guest.links.traffic()),
                 Err(why) => Reply::Unknown(why),
             };
             if let Some(client) = self.clients.get_mut(number) {

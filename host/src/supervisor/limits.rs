@@ -57,7 +57,9 @@ impl Guests {
     /// 38 when there is no such guest, 55 when it does not run.
     pub fn usage(&self, guest: GuestId) -> Result<Vec<Param>> {
         let running = self.record(guest)?;
-        Ok(running.groups().usage(running.guest.pid, Path::new(MEMORY)))
+        let mut usage = running.groups().usage(running.guest.pid, Path::new(MEMORY));
+        usage.extend(self.link_usage(guest));
+        Ok(usage)
     }
 
     /// Processor time of all processes of a guest in nanoseconds.

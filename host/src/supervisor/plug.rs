@@ -7,20 +7,25 @@ use super::guests::{Guests, system, unknown};
 use super::hotplug::{Outcome, PlugOrder, UnplugOrder};
 use super::launch::absolute;
 use super::link::NAME;
-use super::order::{ConsoleOrder, FileOrder};
+use super::order::{ConsoleOrder, FileOrder, GUEST_DIR};
 use super::survey;
 use super::table::State;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::{GuestId, VisibleFile};
 use driver_api::types::launch::{Link, Plug, Plugged, Unplug};
+use driver_api::types::param::Param;
+use std::fs::DirEntry;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Component;
 use std::time::{Duration, Instant};
 
 /// How long a supervisor may take to answer; what it waits for itself has a shorter deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long figures are waited for.
+const MOMENT: Duration = Duration::from_millis(500);
 
 impl Guests {
     /// Puts something into a running guest; a tap comes with its descriptor.
@@ -61,6 +66,29 @@ impl Guests {
             Outcome::Unplugged => Ok(()),
             other => Err(context(refused(other))),
         }
+    }
+
+    /// What went through a guest's multicast and UDP links, as `link.NAME.rx_bytes` and so on. Nothing when its supervisor
+    /// does not answer at once: figures are read by those who wait for nobody.
+    pub(super) fn link_usage(&self, guest: GuestId) -> Vec<Param> {
+        let dir = self.dir(guest);
+        let is_link = |entry: io::Result<DirEntry>| entry.is_ok_and(|e| e.file_name().as_bytes().ends_with(b".link"));
+        if !std::fs::read_dir(dir.join(GUEST_DIR)).is_ok_and(|mut folder| folder.any(is_link)) {
+            return Vec::new();
+        }
+        let Ok(Reply::Traffic(traffic)) = survey::ask(&dir, &Request::Traffic, MOMENT) else {
+            return Vec::new();
+        };
+        let counts = traffic.iter().flat_map(|link| {
+            let param = |what: &str, value: u64| Param::new(format!("link.{}.{what}", link.name), value);
+            [
+                param("rx_bytes", link.rx_bytes),
+                param("rx_packets", link.rx_packets),
+                param("tx_bytes", link.tx_bytes),
+                param("tx_packets", link.tx_packets),
+            ]
+        });
+        counts.collect()
     }
 
     /// The domain's name of a guest that runs.

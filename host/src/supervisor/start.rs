@@ -77,7 +77,7 @@ pub(super) fn start(
         consoles.push(console);
         ends.push(end);
     }
-    let mut links = Links::default();
+    let mut links = Links::new(identity.switch.then_some((identity.uid, identity.gid)));
     for link in &order.extras.links {
         let tap = matches!(link, LinkOrder::Tap { .. }) && !descriptors.is_empty();
         links.add(link, tap.then(|| descriptors.remove(0)))?;

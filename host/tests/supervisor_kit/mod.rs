@@ -278,6 +278,13 @@ pub(crate) fn parent(pid: u32) -> u32 {
         .unwrap()
 }
 
+/// The supervisor of the guest with this run folder.
+pub(crate) fn supervisor_of(run: &Path) -> u32 {
+    let record = std::fs::read_to_string(run.join("running.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    u32::try_from(record["supervisor"]["pid"].as_u64().unwrap()).unwrap()
+}
+
 /// A descriptor of a process.
 pub(crate) fn open(pid: u32) -> OwnedFd {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
