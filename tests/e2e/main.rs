@@ -19,6 +19,7 @@ mod console;
 mod control;
 mod crash;
 mod debian;
+mod devices;
 mod disks;
 mod escape;
 mod figures;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         crash::CASES,
         debian::CASES,
         disks::CASES,
+        devices::CASES,
         escape::CASES,
         figures::CASES,
         filter_faults::CASES,

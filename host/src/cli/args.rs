@@ -210,6 +210,12 @@ impl Affect {
         live | config
     }
 
+    /// The flag bits of what a change is shown by: of what runs, where it is made to both.
+    #[must_use]
+    pub fn shown(self) -> u32 {
+        if self.live { flags::AFFECT_LIVE } else { self.flags() }
+    }
+
     /// The flag bits of the document that such a change starts from (`virDomainXMLFlags`).
     #[must_use]
     pub fn document(self) -> u32 {

@@ -157,8 +157,8 @@ impl Scheduler {
     fn perform(&self, session: &Session) -> Result<(), Failure> {
         let (mut connection, dom) = session.find(&self.domain)?;
         let kind = connection.call(&DomainGetSchedulerType { dom: dom.clone() })?.name;
-        let flags = self.affect.flags();
-        let mut params = scheduled(&mut connection, &dom, flags)?;
+        let (flags, shown) = (self.affect.flags(), self.affect.shown());
+        let mut params = scheduled(&mut connection, &dom, shown)?;
         let changes = self.changes(&params)?;
         if !changes.is_empty() {
             let call = DomainSetSchedulerParametersFlags {
@@ -169,7 +169,7 @@ impl Scheduler {
             connection
                 .call(&call)
                 .context(|| format!("cannot change limits of '{}'", dom.name))?;
-            params = scheduled(&mut connection, &dom, flags)?;
+            params = scheduled(&mut connection, &dom, shown)?;
         }
         if session.out.is_json() {
             return session
