@@ -1,4 +1,5 @@
-//! Sudden death of a supervisor or of UML's main process: nothing survives, and no guest code runs on the host.
+//! Sudden death of a supervisor or of UML's main process: nothing survives, and no guest code runs on the host; and what a
+//! guest finds when it looks for the host.
 
 use conformance::case::Case;
 use conformance::guest::Document;
@@ -29,6 +30,16 @@ pub(crate) const CASES: &[Case] = &[
         name: "guest_panics_domain_is_crashed",
         needs: &[Root, Uml, Virsh],
         run: panics,
+    },
+    Case {
+        name: "hostfs_shows_no_file_of_the_host_and_of_no_other_guest",
+        needs: &[Root, Uml, Virsh],
+        run: hostfs,
+    },
+    Case {
+        name: "security_of_a_guest_is_shown_and_layers_can_be_turned_off",
+        needs: &[Root, Uml, Virsh],
+        run: security,
     },
 ];
 
@@ -132,4 +143,91 @@ fn panics() {
         (host.state("vm1") == "shut off (crashed)").then_some(())
     });
     assert!(host.supervisors().is_empty());
+}
+
+/// The guest's kernel opens files of its own process for whoever is root in the guest.
+fn hostfs() {
+    let host = Host::start();
+    host.define(&Document::new("neighbour").running("echo up").xml());
+    let _out = host.virsh(&["start", "neighbour"]).ok();
+    wait::until("the neighbour is up", || {
+        host.console_log("neighbour").contains("up").then_some(())
+    });
+    let secret = host.root().join("secret");
+    std::fs::write(&secret, "the host's secret").unwrap();
+    let runs = host.root().join("run/lockstep/guests");
+    assert!(
+        runs.join("1/control").exists(),
+        "the neighbour's run folder is elsewhere"
+    );
+    let script = format!(
+        "mkdir -p /mnt; mount -t hostfs none /mnt -o / && echo mounted; echo root: $(ls /mnt); \
+         for f in /etc/shadow /etc/passwd /root {secret} {runs}/1/control {runs}/1/guest /proc/sys /sys/kernel /dev/vda; do \
+         [ -e /mnt$f ] && echo \"seen: $f\"; done; cat /mnt/../../..{secret}; mount -t hostfs none /mnt -o /..{root} && \
+         cat /mnt/secret; touch /mnt/made 2>/dev/null && echo \"written\"; mknod /mnt/run/guest/n b 254 0 && echo \"node\"; \
+         echo looked",
+        secret = secret.display(),
+        runs = runs.display(),
+        root = host.root().display(),
+    );
+    host.define(&Document::new("vm1").running(&script).xml());
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    let log = wait::until("the guest has looked", || {
+        let log = host.console_log("vm1");
+        log.contains("\nlooked").then_some(log)
+    });
+    assert!(log.contains("mounted") && log.contains("root: dev"), "{log}");
+    for sign in ["seen: ", "the host's secret", "\nwritten", "\nnode"] {
+        assert!(!log.contains(sign), "{log}");
+    }
+    for name in ["vm1", "neighbour"] {
+        let _out = host.virsh(&["destroy", name]).ok();
+    }
+}
+
+fn security() {
+    let mut host = Host::start();
+    host.define(&Document::new("vm1").xml());
+    let error = host.lockstep(&["domsecurity", "vm1"]).fails();
+    assert!(error.contains("does not run, so there is nothing to show"), "{error}");
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    let table = host.lockstep(&["domsecurity", "vm1"]).ok();
+    for line in ["system calls", "Landlock", "net namespace", "capabilities", "linux.uml"] {
+        assert!(table.contains(line), "{table}");
+    }
+    let layers = |host: &Host| -> Vec<(String, bool)> {
+        let text = host.lockstep(&["--output", "json", "domsecurity", "vm1"]).ok();
+        let security: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let layers = security["layers"].as_array().unwrap().clone();
+        let layer = |layer: &serde_json::Value| {
+            let name = layer["layer"].as_str().unwrap().to_owned();
+            (name, layer["on"].as_bool().unwrap())
+        };
+        layers.iter().map(layer).collect()
+    };
+    let off = |layers: Vec<(String, bool)>| -> Vec<String> {
+        layers.into_iter().filter(|(_, on)| !on).map(|(name, _)| name).collect()
+    };
+    // A guest of root needs no users of its own.
+    assert_eq!(off(layers(&host)), ["user namespace"]);
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    host.stop();
+    let file = host.root().join("etc/lockstep/lockstep.toml");
+    std::fs::write(
+        file,
+        "[confinement]\nseccomp = false\nlandlock = false\ncgroups = false\nnetwork_namespace = false\nuser = 'root'\n",
+    )
+    .unwrap();
+    host.serve();
+    let _out = host.virsh(&["start", "vm1"]).ok();
+    let expected = [
+        "user",
+        "system calls",
+        "Landlock",
+        "net namespace",
+        "user namespace",
+        "cgroups",
+    ];
+    assert_eq!(off(layers(&host)), expected);
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
 }
