@@ -9,6 +9,7 @@ use conformance::net::Net;
 use conformance::{process, wait};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -61,10 +62,10 @@ pub(crate) const CASES: &[Case] = &[
 const HOST: &str = "10.9.0.1";
 
 /// A guest's shell on its first console.
-struct Shell {
-    console: VirshConsole,
-    count: u32,
-}
+struct Shell(VirshConsole);
+
+/// Numbers what shells run: a console tells again what it has told before.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Shell {
     /// Of a guest that has been started.
@@ -72,23 +73,19 @@ impl Shell {
         wait::until("the guest is ready", || {
             host.console_log(name).contains("guest ready").then_some(())
         });
-        Self {
-            console: VirshConsole::open_at(host, name, "guest"),
-            count: 0,
-        }
+        Self(VirshConsole::open_at(host, name, "guest"))
     }
 
     /// Runs a command and gives what it printed.
     fn run(&mut self, command: &str) -> String {
-        self.count += 1;
-        let (begin, end) = (format!("begin-{}.", self.count), format!("end-{}.", self.count));
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (begin, end) = (format!("begin-{number}."), format!("end-{number}."));
         // The words are put together in the guest, so that the echo of what is typed is not taken for them.
-        self.console.type_(&format!(
-            "echo begin-\"\"{0}.; {command}; echo end-\"\"{0}.\n",
-            self.count
+        self.0.type_(&format!(
+            "echo begin-\"\"{number}.; {command}; echo end-\"\"{number}.\n"
         ));
         wait::until(&format!("the guest has run '{command}'"), || {
-            let text = self.console.text();
+            let text = self.0.text();
             let (_, after) = text.split_once(&begin)?;
             let (said, _) = after.split_once(&end)?;
             Some(said.trim().replace('\r', ""))
@@ -96,8 +93,8 @@ impl Shell {
     }
 
     fn close(mut self) {
-        self.console.type_("\x1d");
-        let _text = self.console.ended();
+        self.0.type_("\x1d");
+        let _text = self.0.ended();
     }
 }
 
@@ -146,9 +143,9 @@ fn has(device: &str) -> bool {
     Path::new("/proc/sys/net/ipv4/conf").join(device).exists()
 }
 
-/// A guest that reads its first disk for ever.
+/// A guest that writes to its first disk for ever.
 fn busy_guest(host: &Host) -> Document {
-    let script = "(while :; do dd if=/dev/ubda of=/dev/null bs=64k 2>/dev/null; done) &";
+    let script = "(while :; do dd if=/dev/zero of=/dev/ubda bs=64k count=8 conv=fsync 2>/dev/null; done) &";
     Document::new("vm1")
         .running(script)
         .device(&disk_xml(&image(host, "a.img"), "ubda"))
@@ -325,9 +322,9 @@ fn lines() {
     let log = host.root().join("serial.log");
     let serial = format!("<serial type='pty'><log file='{}'/></serial>", log.display());
     let _out = device(&host, "attach-device", &serial, &["--live"]).ok();
-    let _out = shell.run("mknod /dev/ttyS0 c 4 64; (sh </dev/ttyS0 >/dev/ttyS0 2>&1) & echo from serial >/dev/ttyS0");
+    let _out = shell.run("mknod /dev/ttyS0 c 4 64; (exec setsid sh </dev/ttyS0 >/dev/ttyS0 2>&1) & true");
     let arguments = "vm1 --devname serial0";
-    let mut console = VirshConsole::open_at(&host, arguments, "from serial");
+    let mut console = VirshConsole::open_at(&host, arguments, "guest#");
     console.type_("echo typed $((6 * 7))\n");
     wait::until("the line answers", || console.text().contains("typed 42").then_some(()));
     wait::until("the log has it", || {
@@ -335,7 +332,11 @@ fn lines() {
     });
     let message = device(&host, "detach-device", &serial, &["--live"]).fails();
     assert!(message.contains("Device is already open"), "{message}");
+    // The end of the guest's shell, then virsh's own, which it looks for at the beginning of what is typed.
     console.type_("exit\n");
+    wait::until("the shell is told", || {
+        console.text().ends_with("exit\r\n").then_some(())
+    });
     console.type_("\x1d");
     let _text = console.ended();
     wait::until("the guest lets go of the line", || {
@@ -539,7 +540,10 @@ print('done')",
         (inventory(&host, &net) == before).then_some(())
     });
     let mut shell = Shell::open(&host, "vm1");
-    assert_eq!(shell.run("pidof dd >/dev/null && echo reads on"), "reads on");
+    let written = shell.run("cat /sys/block/ubda/stat");
+    wait::until("the guest writes on", || {
+        (shell.run("cat /sys/block/ubda/stat") != written).then_some(())
+    });
     shell.close();
     destroy(&host);
 }

@@ -33,11 +33,15 @@ impl Engine {
                 );
                 return Err(Error::new(Code::OPERATION_FAILED, Origin::NWFILTER, message));
             }
-            tracing::warn!(
-                port = def.port,
-                filter = def.filter,
-                "a binding that nobody uses any more is replaced"
-            );
+            if maker == Maker::Guest && bound.record.def.owner == def.owner {
+                tracing::info!(port = def.port, filter = def.filter, "the port of a guest gets another filter");
+            } else {
+                tracing::warn!(
+                    port = def.port,
+                    filter = def.filter,
+                    "a binding that nobody uses any more is replaced"
+                );
+            }
         }
         let record = Record {
             def,

@@ -126,8 +126,15 @@ impl Network for Kernel {
             }
             change(order).map_err(|e| wrong(&format!("attach to bridge '{master}'"), e))?;
         }
-        let what = if nic.up { "switch on" } else { "switch off" };
-        change(Request::new(NEW_LINK, index).up(nic.up)).map_err(|e| wrong(what, e))
+        // A guest that writes to a tap that is switched off gets an error, after which UML gives the device up; a pulled
+        // cable swallows frames.
+        let what = if nic.up {
+            "plug the cable into"
+        } else {
+            "pull the cable from"
+        };
+        change(Request::new(NEW_LINK, index).carrier(nic.up)).map_err(|e| wrong(what, e))?;
+        change(Request::new(NEW_LINK, index).up()).map_err(|e| wrong("switch on", e))
     }
 
     fn remove(&self, name: &str) -> Result<()> {

@@ -23,6 +23,7 @@ mod attribute {
     pub(super) const MASTER: u16 = 10;
     pub(super) const INFO: u16 = 18;
     pub(super) const STATS64: u16 = 23;
+    pub(super) const CARRIER: u16 = 33;
     /// Inside of [`INFO`].
     pub(super) const KIND: u16 = 1;
 }
@@ -140,12 +141,16 @@ impl Request {
         self.with(attribute::MASTER, &index.to_ne_bytes())
     }
 
-    /// To be switched on, or off.
-    pub(super) fn up(mut self, on: bool) -> Self {
-        let flags = if on { UP } else { 0 };
-        self.0[HEADER + 8..HEADER + 12].copy_from_slice(&flags.to_ne_bytes());
+    /// To be switched on.
+    pub(super) fn up(mut self) -> Self {
+        self.0[HEADER + 8..HEADER + 12].copy_from_slice(&UP.to_ne_bytes());
         self.0[HEADER + 12..HEADER + 16].copy_from_slice(&UP.to_ne_bytes());
         self
+    }
+
+    /// Whether there is a cable in it.
+    pub(super) fn carrier(self, on: bool) -> Self {
+        self.with(attribute::CARRIER, &[u8::from(on)])
     }
 
     pub(super) fn with(mut self, kind: u16, value: &[u8]) -> Self {
@@ -296,10 +301,7 @@ mod tests {
 
     #[test]
     fn orders_are_laid_out_as_the_kernel_reads_them() {
-        let order = Request::new(NEW_LINK, 3)
-            .address([0xfe, 1, 2, 3, 4, 5])
-            .up(true)
-            .bytes();
+        let order = Request::new(NEW_LINK, 3).address([0xfe, 1, 2, 3, 4, 5]).up().bytes();
         let mut wanted = vec![44, 0, 0, 0, 16, 0, 5, 0];
         wanted.resize(20, 0);
         wanted.extend([3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);

@@ -50,7 +50,8 @@ pub trait Network: Debug + Send + Sync {
     /// 67 when the host's kernel can not, 38 when it refuses.
     fn shape(&self, name: &str, mac: Mac, shaping: &Shaping) -> Result<()>;
 
-    /// Attaches a tap to where its interface belongs, wherever it was before, and switches it on or off as its link is.
+    /// Attaches a tap to where its interface belongs, wherever it was before, and switches it on, with the cable plugged in
+    /// or not.
     ///
     /// # Errors
     /// 38 when the kernel refuses.

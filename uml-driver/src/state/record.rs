@@ -261,7 +261,6 @@ impl Record {
             lines: run
                 .lines
                 .iter()
-                .skip(in_order)
                 .map(|line| Served {
                     index: line.index,
                     alias: line.alias.clone(),

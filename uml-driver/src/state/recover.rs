@@ -379,7 +379,8 @@ fn inherited(entry: &Entry, def: &Arc<DomainDef>, status: &Status) -> Record {
 
 impl Survivor {
     fn run(&self) -> Run {
-        let consoles = self.status.consoles.iter().map(|alias| ConsoleSpec {
+        let known = !self.status.lines.is_empty();
+        let consoles = self.status.consoles.iter().filter(|_| !known).map(|alias| ConsoleSpec {
             alias: alias.clone(),
             ..ConsoleSpec::default()
         });

@@ -68,9 +68,10 @@ pub struct Status {
     pub autodestroy: bool,
     /// The kernel's socket, relative to the run folder.
     pub socket: PathBuf,
-    /// The aliases of its consoles, in the order of their places at the supervisor, as far as none is left out.
+    /// The aliases of its consoles, in the order of their places at the supervisor, as far as none is left out: all that an
+    /// older driver knows of them.
     pub consoles: Vec<String>,
-    /// The other consoles.
+    /// All consoles; empty in a document of an older driver.
     pub lines: Vec<Served>,
     /// The host's devices of its interfaces, in order.
     pub devices: Vec<String>,
