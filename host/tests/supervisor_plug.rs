@@ -116,6 +116,54 @@ fn folders_come_with_their_contents_and_what_was_shown_from_the_start_can_go() {
 }
 
 #[test]
+fn a_device_is_a_node_of_the_guests_own_from_the_start_or_later() {
+    need!(
+        supervisor_kit::can_run() && is_root(),
+        "only root can make nodes of devices"
+    );
+    let host = Host::new();
+    // There is no such device: who may open the node hears that, and who may not hears that.
+    let make = |name: &str| {
+        let path = host.root.path().join(name);
+        let (kind, mode) = (
+            rustix::fs::FileType::BlockDevice,
+            rustix::fs::Mode::from_raw_mode(0o600),
+        );
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, rustix::fs::makedev(240, 7)).unwrap();
+        path
+    };
+    let (born, late) = (make("born"), make("late"));
+    let mut shell = Shell::start(&host, &[file(&born, false)], |_| ());
+    plug_file(&host, shell.guest, &late, true);
+    let absent = "No such device or address";
+    for path in [&born, &late] {
+        let said = shell.run(&format!("cat {}", path.display()));
+        assert!(said.contains(absent), "{said}");
+    }
+    let said = shell.run(&format!("chmod 666 {}", late.display()));
+    assert!(said.contains("Read-only"), "{said}");
+    let modes = format!(
+        "stat -c '%a %U %t:%T' {} {} | sed s/UNKNOWN/own/",
+        born.display(),
+        late.display()
+    );
+    assert_eq!(shell.run(&modes), "400 own f0:7\n600 own f0:7\n");
+    assert!(
+        shell
+            .run(&format!("echo x >{}", born.display()))
+            .contains("Permission denied")
+    );
+    plug_file(&host, shell.guest, &born, true);
+    assert!(shell.run(&format!("echo x >{}", born.display())).contains(absent));
+    unplug_file(&host, shell.guest, &born);
+    unplug_file(&host, shell.guest, &late);
+    assert!(shell.run(&format!("cat {}", late.display())).contains("No such file"));
+    assert_eq!(std::fs::metadata(&late).unwrap().permissions().mode() & 0o777, 0o600);
+    let left = host.root.path().join("run/guests/1/root");
+    assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
+}
+
+#[test]
 fn many_files_one_after_the_other_fill_nothing() {
     need!(supervisor_kit::can_run(), supervisor_kit::WHY_NOT);
     let host = Host::new();
@@ -173,6 +221,11 @@ fn plugging_leads_to_no_other_file_of_the_host() {
         );
     }
     host.guests().kill(guest).unwrap();
+    // What a guest has left in its folder leads nowhere when it starts again.
+    let mut spec = shell("true");
+    spec.files = vec![file(&share, true), file(&share.join("disk"), true)];
+    let error = host.guests().spawn("d", &spec).unwrap_err();
+    assert!(error.to_string().contains("are not followed"), "{error}");
     let error = host
         .guests()
         .plug(guest, &Plug::File(file(&secret, true)), None)

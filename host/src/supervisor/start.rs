@@ -5,7 +5,7 @@ use super::companion::{Companions, Home};
 use super::confinement::InForce;
 use super::console::{Console, Logging};
 use super::extras::{BackendOrder, LinkOrder};
-use super::hotplug::{Shown, View};
+use super::hotplug::{Shown, View, check_links};
 use super::identity::{self, Identity};
 use super::link::Links;
 use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
@@ -60,6 +60,7 @@ pub(super) fn start(
 ) -> Result<Guest, Failure> {
     let mut notes = Vec::new();
     let privileged = identity::is_privileged();
+    check_links(&order.files)?;
     let identity = identity::choose(order, privileged, &mut notes)?;
     let notify = notify_socket(&identity)?;
     let mut consoles = Vec::new();

@@ -9,7 +9,7 @@ use super::extras::BackendOrder;
 use super::order::{ConsoleOrder, Failure};
 use super::start::Guest;
 use driver_api::types::guest::CONSOLE_FD;
-pub(super) use mounting::View;
+pub(super) use mounting::{View, check_links};
 pub(super) use request::{Outcome, PlugOrder, UnplugOrder};
 pub(super) use shown::{Change, Shown};
 use std::os::fd::OwnedFd;

@@ -1,12 +1,13 @@
 //! How a file of the host gets into the mount namespace of a running guest and out of it, by a process made for that.
 
 use super::super::identity::{mapping, open_to_all};
-use super::super::order::{Failure, FileOrder, Step};
+use super::super::node::{self, Node};
+use super::super::order::{Failure, FileOrder, ROOT_DIR, Step};
 use super::super::sys::mount_setattr;
 use super::sys;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -43,10 +44,17 @@ pub(super) fn show(view: &View, file: &FileOrder, walls: &[PathBuf]) -> Result<K
     }
     let source = find(&file.path, walls)?;
     let stat = rustix::fs::fstat(&source).step(|| format!("look at '{path}'"))?;
-    let tree = tree(view, &source, &stat, file)?;
-    let readonly = if file.writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
-    let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | readonly;
-    mount_setattr(tree.as_fd(), attributes, true, None).step(|| format!("restrict '{path}'"))?;
+    let tree = match node::device(&stat) {
+        Some(device) if !view.user_namespace => device_tree(view, device, file)?,
+        _ => tree(view, &source, &stat, file)?,
+    };
+    let rest = match node::device(&stat) {
+        // Read-only, so that the guest can not change the node's mode; who may write the device is said by that.
+        Some(_) => libc::MOUNT_ATTR_RDONLY,
+        None if file.writable => libc::MOUNT_ATTR_NODEV,
+        None => libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY,
+    };
+    mount_setattr(tree.as_fd(), libc::MOUNT_ATTR_NOSUID | rest, true, None).step(|| format!("restrict '{path}'"))?;
     let root = enter(view)?;
     let folder = FileType::from_raw_mode(stat.st_mode).is_dir();
     let place = place(&root, &file.path, folder)?;
@@ -73,6 +81,16 @@ pub(super) fn hide(view: &View, path: &Path, layers: u32) -> Result<(), Failure>
     }
     clear_away(&root, path);
     Ok(())
+}
+
+/// Whether none of a guest's files lies behind a link that it, or a former run of it, could have made.
+///
+/// # Errors
+/// With the first one that does.
+pub(in super::super) fn check_links(files: &[FileOrder]) -> Result<(), Failure> {
+    let folders = files.iter().filter(|file| file.writable && file.path.is_dir());
+    let walls: Vec<PathBuf> = folders.map(|file| file.path.clone()).collect();
+    files.iter().try_for_each(|file| find(&file.path, &walls).map(drop))
 }
 
 /// The file as it is now, not followed through links that the guest could have made.
@@ -115,6 +133,19 @@ fn tree(view: &View, source: &OwnedFd, stat: &rustix::fs::Stat, file: &FileOrder
         )
     })?;
     Ok(tree)
+}
+
+/// A detached mount of a node that is the guest's own.
+fn device_tree(view: &View, device: u64, file: &FileOrder) -> Result<OwnedFd, Failure> {
+    let step = || format!("make a node for '{}'", file.path.display());
+    // What is mounted here is seen by this process alone, and gone with it.
+    sys::copy_mounts().step(step)?;
+    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).step(step)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount("lockstep", ROOT_DIR, "tmpfs", flags, Some(c"size=64k,mode=0700")).step(step)?;
+    let node = Node::make(Path::new(ROOT_DIR), device, file.writable, view.user)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    rustix::mount::open_tree(CWD, &node.path, flags).step(step)
 }
 
 /// Moves this process into the guest's mount namespace; its root.
