@@ -18,6 +18,7 @@ mod delivery;
 mod elf;
 mod extras;
 mod guests;
+mod handover;
 mod hotplug;
 mod identity;
 mod launch;

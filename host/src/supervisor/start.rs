@@ -1,22 +1,19 @@
-//! Starting a guest: namespaces, consoles and sockets around it, then the hand-over between supervisor and guest.
+//! Starting a guest: namespaces, consoles and sockets around it, and what it takes over when its program runs.
 
 use super::cgroup::{Groups, Refusal};
 use super::companion::{Companions, Home};
-use super::confinement::InForce;
 use super::console::{Console, Logging};
 use super::extras::{BackendOrder, LinkOrder};
 use super::hotplug::{Shown, View, check_links};
 use super::identity::{self, Identity};
 use super::link::Links;
 use super::order::{Failure, GUEST_DIR, NOTIFY, Order, ROOT_DIR, RUNNING, Running, Step};
-use super::parcel;
 use super::record::{self, Durable};
 use super::sandbox::{self, Plan, Renounced};
 use super::sys::{self, Side};
-use super::{elf, process};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use super::{elf, handover, process};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Gid, Signal, Uid, WaitId, WaitIdOptions};
-use serde::{Deserialize, Serialize};
 use std::ffi::CString;
 use std::fs::Permissions;
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,14 +25,6 @@ use std::path::Path;
 pub(super) const MUST: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
 /// These only narrow what it sees. No spec needs the host's network: taps come by descriptor.
 pub(super) const WANTED: i32 = libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWNET | libc::CLONE_NEWCGROUP;
-
-/// What the guest's first process says before it becomes the program.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Word {
-    /// Everything is in place; these things could not be isolated.
-    Ready(Vec<String>, InForce),
-    Failed(Failure),
-}
 
 /// A guest that has been started.
 #[derive(Debug)]
@@ -272,7 +261,7 @@ fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -
         match sys::clone_process(user | flags, into) {
             Ok(Side::Child) => {
                 drop(ours);
-                guest_process(plan, theirs)
+                handover::guest_process(plan, theirs)
             }
             Ok(Side::Parent(pid, pidfd)) => {
                 if flags & wanted == 0 {
@@ -296,7 +285,11 @@ fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -
         }
     }
     let error = first.unwrap_or_else(|| std::io::Error::from_raw_os_error(libc::EPERM));
-    let remedy = if privileged { "" } else { USER_NAMESPACE_REMEDY };
+    let remedy = if privileged {
+        ""
+    } else {
+        handover::USER_NAMESPACE_REMEDY
+    };
     let step = format!("make a PID namespace, without which guest code could escape to the host{remedy}");
     Err((
         Failure {
@@ -307,9 +300,6 @@ fn fork(plan: Plan, groups: Groups, privileged: bool, notes: &mut Vec<String>) -
         groups,
     ))
 }
-
-const USER_NAMESPACE_REMEDY: &str = " (run the host as root, or allow user namespaces: sysctl \
-     user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)";
 
 /// The supervisor's half of the hand-over.
 fn hand_over(
@@ -324,7 +314,7 @@ fn hand_over(
         notes: more,
         in_force,
         listener,
-    } = introduce(fork.pid, &fork.words, fork.map)?;
+    } = handover::introduce(fork.pid, &fork.words, fork.map)?;
     notes.extend(more);
     let name = |pid| {
         process::name(pid).ok_or_else(|| Failure::new(format!("read the start time of process {pid} from /proc")))
@@ -344,45 +334,8 @@ fn hand_over(
     if !wanted() {
         return Err(Failure::new("start the guest: the host that ordered it is gone"));
     }
-    set_off(&fork.words)?;
+    handover::set_off(&fork.words)?;
     Ok((running, listener))
-}
-
-/// Tells a new process who it is and waits until it has built its world.
-pub(super) fn introduce(pid: u32, words: &OwnedFd, map: Option<(u32, u32)>) -> Result<Renounced, Failure> {
-    if let Some((uid, gid)) = map {
-        // The kernel wants it so before an ordinary user may map groups.
-        std::fs::write(format!("/proc/{pid}/setgroups"), "deny").step(|| "fix the guest's groups".to_owned())?;
-        identity::write_maps(pid, &format!("{uid} {uid} 1\n"), &format!("{gid} {gid} 1\n"))
-            .step(|| "map the guest's user".to_owned())?;
-    }
-    say(words, b"mapped")?;
-    let (word, listener) = hear(words)?;
-    match word {
-        Some(Word::Ready(notes, in_force)) => Ok(Renounced {
-            notes,
-            in_force,
-            listener,
-        }),
-        Some(Word::Failed(mut failure)) => {
-            if map.is_some() && matches!(failure.errno, Some(libc::EPERM | libc::EACCES)) {
-                failure.step.push_str(USER_NAMESPACE_REMEDY);
-            }
-            Err(failure)
-        }
-        None => Err(Failure::new("set up the guest's process: it died on the way")),
-    }
-}
-
-/// Lets a process become its program.
-pub(super) fn set_off(words: &OwnedFd) -> Result<(), Failure> {
-    say(words, b"go")?;
-    match hear(words)?.0 {
-        // The descriptor was closed by a successful execve.
-        None => Ok(()),
-        Some(Word::Failed(failure)) => Err(failure),
-        Some(Word::Ready(..)) => Err(Failure::new("execute the program: the guest's process is out of step")),
-    }
 }
 
 /// Puts the guest's first process, alone as yet, under its limits.
@@ -403,64 +356,4 @@ fn limit(order: &Order, fork: &Fork) -> Result<(), Failure> {
             ..Failure::new(format!("limit the guest: {refusal}"))
         }),
     }
-}
-
-fn say(socket: &OwnedFd, word: &[u8]) -> Result<(), Failure> {
-    rustix::net::send(socket, word, SendFlags::NOSIGNAL).step(|| "speak to the guest's process".to_owned())?;
-    Ok(())
-}
-
-/// A word and the descriptor that came with it.
-fn hear(socket: &OwnedFd) -> Result<(Option<Word>, Option<OwnedFd>), Failure> {
-    let mut buffer = [0_u8; 16 * 1024];
-    let (count, mut descriptors) =
-        parcel::take(socket, &mut buffer).step(|| "hear from the guest's process".to_owned())?;
-    if count == 0 {
-        return Ok((None, None));
-    }
-    serde_json::from_slice(&buffer[..count])
-        .map(|word| (Some(word), descriptors.pop()))
-        .map_err(|e| Failure::new(format!("understand the guest's process: {e}")))
-}
-
-/// The guest's half of the hand-over: never returns.
-pub(super) fn guest_process(mut plan: Plan, words: OwnedFd) -> ! {
-    // Where it is, a console may have to come.
-    let Ok(words) = sandbox::aside(&plan, &words).inspect(|_| drop(words)) else {
-        sys::exit_now(1)
-    };
-    let tell = |word: &Word| {
-        let text = serde_json::to_vec(word).unwrap_or_default();
-        let _ = rustix::net::send(&words, &text, SendFlags::NOSIGNAL);
-    };
-    // Nothing, or no word at all, means that the supervisor is gone; then nobody would ever kill what runs here.
-    let go = || {
-        let mut word = [0_u8; 16];
-        matches!(rustix::net::recv(&words, &mut word, RecvFlags::empty()), Ok((count, _)) if count > 0)
-    };
-    if !go() {
-        sys::exit_now(1)
-    }
-    let prepared = sandbox::build(&mut plan).and_then(|mut notes| {
-        let mut renounced = sandbox::renounce(&plan)?;
-        notes.append(&mut renounced.notes);
-        Ok((notes, renounced))
-    });
-    match prepared {
-        Ok((notes, renounced)) => {
-            let text = serde_json::to_vec(&Word::Ready(notes, renounced.in_force)).unwrap_or_default();
-            let listener: Vec<_> = renounced.listener.iter().map(AsFd::as_fd).collect();
-            // A supervisor that is not told ends this process.
-            let _ = parcel::put(&words, &text, &listener);
-        }
-        Err(failure) => {
-            tell(&Word::Failed(failure));
-            sys::exit_now(1)
-        }
-    }
-    if !go() {
-        sys::exit_now(1)
-    }
-    tell(&Word::Failed(sandbox::become_program(&plan)));
-    sys::exit_now(127)
 }

@@ -4,6 +4,7 @@ use super::Process;
 use crate::supervisor::cgroup::Groups;
 use crate::supervisor::confinement::Layers;
 use crate::supervisor::extras::CompanionOrder;
+use crate::supervisor::handover;
 use crate::supervisor::order::{Failure, GUEST_DIR, Order, ROOT_DIR, Step};
 use crate::supervisor::sandbox::{self, Plan};
 use crate::supervisor::start::{self, MUST, WANTED};
@@ -74,7 +75,7 @@ impl Home {
         let (pid, pidfd) = match side.step(|| "make its namespaces".to_owned())? {
             Side::Child => {
                 drop((words, output));
-                start::guest_process(plan, theirs)
+                handover::guest_process(plan, theirs)
             }
             Side::Parent(pid, pidfd) => (pid, pidfd),
         };
@@ -91,8 +92,8 @@ impl Home {
         let map = (!self.switch).then_some(self.user);
         let started = placed
             .step(|| "put it into the guest's cgroups".to_owned())
-            .and_then(|()| start::introduce(pid, &words, map))
-            .and_then(|_| start::set_off(&words));
+            .and_then(|()| handover::introduce(pid, &words, map))
+            .and_then(|_| handover::set_off(&words));
         if let Err(failure) = started {
             let _ = rustix::process::pidfd_send_signal(&process.pidfd, rustix::process::Signal::KILL);
             start::reap(&process.pidfd);
