@@ -116,7 +116,9 @@ impl Host {
     /// `device_write_iops_sec` (text, `/dev/sda,1000,...`), `pids` (unsigned long).
     ///
     /// A guest is one tree of processes, of which none is known to be a virtual processor: periods and quotas of all three
-    /// kinds are about all of them. Of several at once `global` counts before `vcpu`, and that before `emulator`; all read
+    /// kinds are about all of them. Where cgroups of version 2 keep them, `cpu_shares` is `cpu.weight` at the kernel's own
+    /// rate (1024 for 100), `soft_limit` is `memory.high`, and swap alone is what `swap_hard_limit` leaves beside
+    /// `hard_limit`. Of several at once `global` counts before `vcpu`, and that before `emulator`; all read
     /// back alike.
     ///
     /// # Errors

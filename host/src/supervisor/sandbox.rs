@@ -297,6 +297,8 @@ pub(super) fn renounce(plan: &Plan) -> Result<Renounced, Failure> {
             Ok(calls) => in_force.calls = calls,
             Err(e) => notes.push(format!("no list of allowed system calls ({e})")),
         }
+    } else if let Err(e) = confinement::tie_to_supervisor() {
+        notes.push(format!("a hostile guest could outlive its supervisor ({e})"));
     }
     Ok(Renounced {
         notes,

@@ -93,7 +93,12 @@ impl Home {
         let started = placed
             .step(|| "put it into the guest's cgroups".to_owned())
             .and_then(|()| handover::introduce(pid, &words, map))
-            .and_then(|_| handover::set_off(&words));
+            .and_then(|world| {
+                for note in &world.notes {
+                    eprintln!("companion '{}': {note}", order.name);
+                }
+                handover::set_off(&words)
+            });
         if let Err(failure) = started {
             let _ = rustix::process::pidfd_send_signal(&process.pidfd, rustix::process::Signal::KILL);
             start::reap(&process.pidfd);

@@ -33,6 +33,17 @@ pub(in crate::supervisor) fn allow_for_guest() -> io::Result<u32> {
     Ok(u32::try_from(calls::GUEST.len()).unwrap_or(0) + 4)
 }
 
+/// Only keeps this process from asking to outlive its supervisor: where the list is turned off, that must hold still.
+///
+/// # Errors
+/// As [`allow_for_guest`].
+pub(in crate::supervisor) fn tie_to_supervisor() -> io::Result<()> {
+    let mut program = machine()?;
+    prctl(&mut program);
+    program.push(ALLOW);
+    filter_system_calls(&program)
+}
+
 /// Takes the calls from this process that a program beside a guest must not make; for good.
 ///
 /// # Errors
@@ -92,10 +103,10 @@ fn companion() -> io::Result<Vec<sock_filter>> {
     Ok(program)
 }
 
-/// What both have in common; the call's number is loaded at its end.
-fn beginning() -> io::Result<Vec<sock_filter>> {
+/// What all have in common; the call's number is loaded at its end.
+fn machine() -> io::Result<Vec<sock_filter>> {
     let machine = MACHINE.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
-    let mut program = vec![
+    Ok(vec![
         // The same numbers mean other calls there.
         load(at::MACHINE),
         equal(machine, 1, 0),
@@ -103,7 +114,12 @@ fn beginning() -> io::Result<Vec<sock_filter>> {
         load(at::NUMBER),
         statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 0, 1),
         UNKNOWN,
-    ];
+    ])
+}
+
+/// What a guest and a program beside it have in common.
+fn beginning() -> io::Result<Vec<sock_filter>> {
+    let mut program = machine()?;
     one(
         &mut program,
         SYS_clone,
@@ -117,10 +133,15 @@ fn beginning() -> io::Result<Vec<sock_filter>> {
     );
     // Its flags are in memory, where no filter can look.
     one(&mut program, SYS_clone3, &[UNKNOWN]);
+    prctl(&mut program);
+    Ok(program)
+}
+
+fn prctl(program: &mut Vec<sock_filter>) {
     // A first process that asks to outlive its supervisor (PR_SET_PDEATHSIG without SIGKILL) must not be heard: its guest's
     // programs would run on the host.
     one(
-        &mut program,
+        program,
         SYS_prctl,
         &[
             load(at::FIRST),
@@ -131,7 +152,6 @@ fn beginning() -> io::Result<Vec<sock_filter>> {
             FORBID,
         ],
     );
-    Ok(program)
 }
 
 /// `then` for one call; it must end in answers only.

@@ -5,7 +5,7 @@ mod filter;
 mod landlock;
 mod report;
 
-pub(super) use filter::{allow_for_guest, deny_for_companion};
+pub(super) use filter::{allow_for_guest, deny_for_companion, tie_to_supervisor};
 pub(super) use landlock::restrict;
 pub use report::{Layer, Security, Seen};
 
