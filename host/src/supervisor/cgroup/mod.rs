@@ -3,6 +3,7 @@
 mod hierarchy;
 mod knob;
 mod plan;
+mod readback;
 mod usage;
 
 pub(super) use plan::{Refusal, check};

@@ -1,6 +1,7 @@
 //! Limits as files to be written: a pure plan, then the effect, then what the kernel keeps, read back.
 
 use super::knob::{self, Device, DeviceLimit, Knob, UNLIMITED};
+use super::readback::{USUAL_PERIOD, bandwidth, devices, line, memory, shares, weight};
 use super::{Controller, Groups, Seat, Version};
 use crate::supervisor::extras::Limit;
 use driver_api::types::param::Param;
@@ -8,11 +9,6 @@ use rustix::fs::FileType;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// KiB from which on version 1, which counts in pages, means no limit.
-const NO_LIMIT_V1: u64 = 9_007_199_254_740_988;
-/// What a group has that was never told another.
-const USUAL_PERIOD: u64 = 100_000;
 
 /// Why a limit is not kept.
 #[derive(Debug)]
@@ -336,7 +332,7 @@ fn weight_files(seat: &Seat, weight: &str) -> Vec<(&'static str, String)> {
     chosen.into_iter().map(|(file, named)| (*file, text(*named))).collect()
 }
 
-fn device_file(seat: &Seat, limit: DeviceLimit) -> (&'static str, &'static str) {
+pub(super) fn device_file(seat: &Seat, limit: DeviceLimit) -> (&'static str, &'static str) {
     match (seat.version, limit) {
         (Version::One, DeviceLimit::Weight) if seat.path.join("blkio.weight_device").exists() => {
             ("blkio.weight_device", "")
@@ -410,230 +406,5 @@ fn device_numbers(path: &Path) -> Result<(u32, u32), String> {
     Ok((rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)))
 }
 
-fn line(folder: &Path, file: &str) -> Option<String> {
-    let text = std::fs::read_to_string(folder.join(file)).ok()?;
-    Some(text.trim().to_owned())
-}
-
-fn number(folder: &Path, file: &str) -> Option<u64> {
-    line(folder, file)?.parse().ok()
-}
-
-fn shares(seat: &Seat) -> Option<u64> {
-    match seat.version {
-        Version::One => number(&seat.path, "cpu.shares"),
-        Version::Two => number(&seat.path, "cpu.weight").map(|weight| (weight * 1024 + 50) / 100),
-    }
-}
-
-/// Quota and period in microseconds.
-fn bandwidth(seat: &Seat) -> (Option<u64>, u64) {
-    let (quota, period) = match seat.version {
-        Version::One => (
-            number(&seat.path, "cpu.cfs_quota_us"),
-            number(&seat.path, "cpu.cfs_period_us"),
-        ),
-        Version::Two => {
-            let text = line(&seat.path, "cpu.max").unwrap_or_default();
-            let mut words = text.split(' ');
-            let mut next = || words.next().and_then(|word| word.parse().ok());
-            (next(), next())
-        }
-    };
-    (quota, period.unwrap_or(USUAL_PERIOD))
-}
-
-type Amounts = (Option<Option<u64>>, Option<Option<u64>>, Option<Option<u64>>);
-
-/// Hard and soft limit, and that of memory and swap together, in KiB; the outer `None` where the kernel has no such file.
-fn memory(seat: &Seat) -> Amounts {
-    let read = |file| {
-        let text = line(&seat.path, file)?;
-        let kib = text.parse::<u64>().ok().map(|bytes| bytes / 1024);
-        Some(kib.filter(|kib| *kib < NO_LIMIT_V1))
-    };
-    match seat.version {
-        Version::One => (
-            read("memory.limit_in_bytes"),
-            read("memory.soft_limit_in_bytes"),
-            read("memory.memsw.limit_in_bytes"),
-        ),
-        Version::Two => {
-            let (hard, swap) = (read("memory.max"), read("memory.swap.max"));
-            let sum = swap.map(|swap| Some(swap? + hard.flatten()?));
-            (hard, read("memory.high"), sum)
-        }
-    }
-}
-
-fn weight(seat: &Seat) -> Option<u32> {
-    let files = match seat.version {
-        Version::One => ["blkio.weight", "blkio.bfq.weight"],
-        Version::Two => ["io.weight", "io.bfq.weight"],
-    };
-    let text = files.iter().find_map(|file| line(&seat.path, file))?;
-    let first = text.lines().next()?;
-    first.strip_prefix("default ").unwrap_or(first).trim().parse().ok()
-}
-
-/// Limits of devices as libvirt writes them; an empty text when there are none.
-fn devices(seat: &Seat, limit: DeviceLimit) -> Option<String> {
-    let (file, key) = device_file(seat, limit);
-    let text = line(&seat.path, file)?;
-    let of_line = |line: &str| {
-        let mut words = line.split(' ');
-        let numbers = words.next().filter(|word| word.contains(':'))?.to_owned();
-        let value: u64 = words.find_map(|word| word.strip_prefix(key)?.parse().ok())?;
-        Some(format!("{},{value}", device_name(&numbers)))
-    };
-    Some(text.lines().filter_map(of_line).collect::<Vec<_>>().join(","))
-}
-
-/// The device file of `major:minor`.
-fn device_name(numbers: &str) -> String {
-    let uevent = std::fs::read_to_string(format!("/sys/dev/block/{numbers}/uevent")).unwrap_or_default();
-    let name = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME="));
-    name.map_or_else(|| format!("/dev/block/{numbers}"), |name| format!("/dev/{name}"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::knob::Scope;
-    use super::*;
-    use std::collections::BTreeSet;
-
-    const UNLIMITED_NOW: Present = Present {
-        quota: None,
-        period: USUAL_PERIOD,
-        hard: None,
-        swap_hard: None,
-    };
-
-    fn written(version: Version, knobs: &[Knob], present: Present) -> Vec<(String, String)> {
-        let seat = |_| {
-            Some(Seat {
-                version,
-                path: PathBuf::from("/g"),
-            })
-        };
-        let writes = plan(knobs, seat, present).unwrap();
-        let name = |file: &Path| file.strip_prefix("/g").unwrap().display().to_string();
-        writes.into_iter().map(|w| (name(&w.file), w.text)).collect()
-    }
-
-    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-        list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_same_limits_are_written_as_each_version_wants_them() {
-        let device = Device {
-            numbers: (8, 16),
-            value: 1000,
-        };
-        let knobs = [
-            Knob::Shares(2048),
-            Knob::Processors(BTreeSet::from([0, 1, 3])),
-            Knob::Hard(Some(4)),
-            Knob::Soft(None),
-            Knob::SwapHard(Some(6)),
-            Knob::Devices(DeviceLimit::WriteBytes, vec![device]),
-            Knob::Processes(Some(50)),
-            Knob::Quota(Scope::Vcpu, Some(5000)),
-        ];
-        assert_eq!(
-            written(Version::One, &knobs, UNLIMITED_NOW),
-            pairs(&[
-                ("cpu.shares", "2048"),
-                ("cpuset.cpus", "0-1,3"),
-                ("memory.soft_limit_in_bytes", "-1"),
-                ("blkio.throttle.write_bps_device", "8:16 1000"),
-                ("pids.max", "50"),
-                ("cpu.cfs_quota_us", "5000"),
-                ("memory.limit_in_bytes", "4096"),
-                ("memory.memsw.limit_in_bytes", "6144"),
-            ])
-        );
-        assert_eq!(
-            written(Version::Two, &knobs, UNLIMITED_NOW),
-            pairs(&[
-                ("cpu.weight", "200"),
-                ("cpuset.cpus", "0-1,3"),
-                ("memory.high", "max"),
-                ("io.max", "8:16 wbps=1000"),
-                ("pids.max", "50"),
-                ("cpu.max", "5000 100000"),
-                ("memory.max", "4096"),
-                ("memory.swap.max", "2048"),
-            ])
-        );
-    }
-
-    #[test]
-    fn of_several_quotas_the_widest_counts_and_a_period_keeps_the_quota() {
-        let knobs = [
-            Knob::Quota(Scope::Global, Some(9000)),
-            Knob::Quota(Scope::Vcpu, Some(5000)),
-            Knob::Quota(Scope::Emulator, None),
-            Knob::Period(Scope::Emulator, 20_000),
-        ];
-        assert_eq!(
-            written(Version::One, &knobs, UNLIMITED_NOW),
-            pairs(&[("cpu.cfs_period_us", "20000"), ("cpu.cfs_quota_us", "9000")])
-        );
-        let limited = Present {
-            quota: Some(7000),
-            ..UNLIMITED_NOW
-        };
-        assert_eq!(
-            written(Version::Two, &knobs[3..], limited),
-            pairs(&[("cpu.max", "7000 20000")])
-        );
-    }
-
-    #[test]
-    fn memory_and_swap_are_raised_and_lowered_in_the_order_that_the_kernel_takes() {
-        let present = Present {
-            hard: Some(8),
-            swap_hard: Some(8),
-            ..UNLIMITED_NOW
-        };
-        let files = |knobs: &[Knob]| -> Vec<String> {
-            written(Version::One, knobs, present)
-                .into_iter()
-                .map(|(file, _)| file)
-                .collect()
-        };
-        let (hard, sum) = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes");
-        assert_eq!(files(&[Knob::Hard(Some(16)), Knob::SwapHard(Some(16))]), [sum, hard]);
-        assert_eq!(files(&[Knob::Hard(Some(4)), Knob::SwapHard(Some(4))]), [hard, sum]);
-        // Swap alone is what version 2 limits, so it changes with the memory.
-        assert_eq!(
-            written(Version::Two, &[Knob::Hard(Some(4))], present),
-            pairs(&[("memory.max", "4096"), ("memory.swap.max", "4096")])
-        );
-    }
-
-    #[test]
-    fn a_sum_below_its_part_and_a_controller_that_is_not_there_are_refused() {
-        let seat = |version| {
-            move |_| {
-                Some(Seat {
-                    version,
-                    path: PathBuf::from("/g"),
-                })
-            }
-        };
-        for version in [Version::One, Version::Two] {
-            let swap_alone = plan(&[Knob::SwapHard(Some(5))], seat(version), UNLIMITED_NOW);
-            let Err(Unplanned::Invalid(text)) = swap_alone else {
-                panic!("{swap_alone:?}")
-            };
-            assert!(text.contains("(5 KiB)") && text.contains("(no limit)"), "{text}");
-        }
-        assert_eq!(
-            plan(&[Knob::Processes(None)], |_| None, UNLIMITED_NOW),
-            Err(Unplanned::Missing("pids", Controller::Pids))
-        );
-    }
-}
+mod tests;
