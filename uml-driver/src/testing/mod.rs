@@ -2,6 +2,7 @@
 
 pub(crate) mod guests;
 pub(crate) mod kernel;
+mod link;
 pub(crate) mod locks;
 pub(crate) mod network;
 
