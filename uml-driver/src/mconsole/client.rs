@@ -1,8 +1,8 @@
 //! The mconsole client: one fixed command, one bounded answer, from the very process that is meant.
 
 use super::conversation::Conversation;
-use super::order::Order;
 use super::packet::{Answer, BadPacket};
+use crate::plan::order::Order;
 use crate::sys;
 use driver_api::error::{Code, Error, Origin};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

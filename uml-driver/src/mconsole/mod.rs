@@ -7,12 +7,11 @@
 //! ```
 //!
 //! All integers are native-endian. The guest kernel matches commands by prefix and some commands kill it, so only the
-//! fixed strings of [`Command`](client::Command) and the checked ones of [`Order`](order::Order) are ever sent. A guest
+//! fixed strings of [`Command`](client::Command) and the checked ones of [`Order`](crate::plan::order::Order) are ever sent. A guest
 //! kernel is not trusted: whatever comes back is bounded and checked.
 
 pub mod client;
 pub mod conversation;
-pub mod order;
 pub mod packet;
 
 /// What a guest kernel may send, whatever it is: `bytes` are datagrams, each behind its length in two bytes (little-endian).

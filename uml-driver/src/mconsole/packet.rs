@@ -8,6 +8,8 @@ pub const MAGIC: u32 = 0xcafe_babe;
 pub const VERSION: u32 = 2;
 /// The most data that one datagram carries, in bytes.
 pub const MAX_DATA: usize = 512;
+// An order is planned without knowing of packets, yet has to fit into one with its final zero.
+const _: () = assert!(crate::plan::order::MAX_ORDER == MAX_DATA - 1);
 /// The largest datagram that is looked at, in bytes: a header of four words and the data.
 pub const MAX_DATAGRAM: usize = 16 + MAX_DATA;
 /// The most text that one answer may have, in bytes; real ones stay under 16 KiB.

@@ -8,6 +8,7 @@ mod image;
 mod line;
 mod link;
 mod nic;
+pub mod order;
 mod plug;
 mod storage;
 mod word;

@@ -1,6 +1,5 @@
 //! `Order`: a command about one device of a running guest, made of parts that have been checked.
 
-use super::packet::MAX_DATA;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,8 +53,8 @@ impl FromStr for Unit {
     }
 }
 
-/// The longest text that a kernel takes, in bytes.
-pub const MAX_ORDER: usize = MAX_DATA - 1;
+/// The longest text that a kernel takes, in bytes: its buffer has 512, of which the last ends the text.
+pub const MAX_ORDER: usize = 511;
 
 /// Why an order can not be given.
 #[derive(Clone, PartialEq, Eq, Debug)]

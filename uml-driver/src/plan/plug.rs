@@ -1,8 +1,8 @@
 //! What puts a device into a running guest: pure, from the device to the order for its kernel.
 
+use super::order::{Order, Unit, Unspeakable};
 use super::{Cow, Image, Nic, RUN, assignment, cow, refuse};
 use crate::def::disk::{Disk, Place};
-use crate::mconsole::order::{Order, Unit, Unspeakable};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::types::guest::VisibleFile;
 

@@ -3,8 +3,8 @@
 use crate::core::{Core, refused, seize};
 use crate::def::DomainDef;
 use crate::mconsole::client::Failure;
-use crate::mconsole::order::Order;
 use crate::plan::LOG_ALIAS;
+use crate::plan::order::Order;
 use crate::pulse::vitals::Talk;
 use crate::state::atomic::Staged;
 use crate::state::machine::{Phase, Verb};

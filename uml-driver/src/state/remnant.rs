@@ -1,6 +1,6 @@
 //! `Remnant`: what a change of devices that is under way leaves if it is not finished, noted before it is made.
 
-use crate::mconsole::order::Unit;
+use crate::plan::order::Unit;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -232,7 +232,7 @@ fn served(text: &str) -> Option<Served> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mconsole::order::Unit;
+    use crate::plan::order::Unit;
     use proptest::prelude::*;
 
     fn some_status() -> impl Strategy<Value = Status> {

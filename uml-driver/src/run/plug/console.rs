@@ -7,7 +7,7 @@ use crate::def::DomainDef;
 use crate::def::change::Place;
 use crate::def::console::Console;
 use crate::mconsole::client::Failure;
-use crate::mconsole::order::{Order, Unit};
+use crate::plan::order::{Order, Unit};
 use crate::plan::{Line, line};
 use crate::run::prepare::cut;
 use crate::run::session::Session;

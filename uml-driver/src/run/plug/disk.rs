@@ -5,7 +5,7 @@ use crate::core::{Core, fault};
 use crate::def::DomainDef;
 use crate::def::change::Place;
 use crate::mconsole::client::Failure;
-use crate::mconsole::order::{Order, Unit};
+use crate::plan::order::{Order, Unit};
 use crate::plan::{DiskPlug, launch};
 use crate::run::prepare::{check, check_image, is_missing, with_chain};
 use crate::run::session::Session;

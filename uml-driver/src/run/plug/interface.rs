@@ -5,7 +5,7 @@ use super::disk::{NO_DEVICE, gone, nowhere};
 use crate::core::Core;
 use crate::def::DomainDef;
 use crate::mconsole::client::Failure;
-use crate::mconsole::order::{Order, Unit};
+use crate::plan::order::{Order, Unit};
 use crate::plan::{Nic, Way, launch};
 use crate::run::ports::Made;
 use crate::run::programs;

@@ -2,7 +2,7 @@
 
 use super::disk::{gone, needs};
 use crate::core::{Core, seize};
-use crate::mconsole::order::{Order, Unit};
+use crate::plan::order::{Order, Unit};
 use crate::run::session::Session;
 use crate::state::record::{Record, Run};
 use crate::state::remnant::Remnant;

@@ -6,7 +6,7 @@
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
 use crate::mconsole::client::{Command, DEADLINE};
-use crate::mconsole::order::Order;
+use crate::plan::order::Order;
 use crate::run::plug::startable;
 use crate::run::session::{Edit, PATIENCE, Session};
 use crate::state::record::Record;
