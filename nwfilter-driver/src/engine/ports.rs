@@ -34,7 +34,11 @@ impl Engine {
                 return Err(Error::new(Code::OPERATION_FAILED, Origin::NWFILTER, message));
             }
             if maker == Maker::Guest && bound.record.def.owner == def.owner {
-                tracing::info!(port = def.port, filter = def.filter, "the port of a guest gets another filter");
+                tracing::info!(
+                    port = def.port,
+                    filter = def.filter,
+                    "the port of a guest gets another filter"
+                );
             } else {
                 tracing::warn!(
                     port = def.port,
