@@ -36,6 +36,8 @@ pub enum Command {
     Meminfo,
     /// The guest's figures of its block devices.
     Diskstats,
+    /// How long the guest has been up, and idle.
+    Uptime,
     /// Writes into the kernel's log that the agent is to shut the guest down.
     AgentShutdown,
     /// Writes into the kernel's log that the agent is to reboot the guest.
@@ -44,7 +46,7 @@ pub enum Command {
 
 impl Command {
     /// Every command, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Version,
         Self::Stop,
         Self::Go,
@@ -52,6 +54,7 @@ impl Command {
         Self::Halt,
         Self::Meminfo,
         Self::Diskstats,
+        Self::Uptime,
         Self::AgentShutdown,
         Self::AgentReboot,
     ];
@@ -67,6 +70,7 @@ impl Command {
             Self::Halt => "halt",
             Self::Meminfo => "proc meminfo",
             Self::Diskstats => "proc diskstats",
+            Self::Uptime => "proc uptime",
             // The kernel writes the text as it is: without the end of the line it would wait for the next text.
             Self::AgentShutdown => "log lockstep-agent: shutdown\n",
             Self::AgentReboot => "log lockstep-agent: reboot\n",

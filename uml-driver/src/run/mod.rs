@@ -1,6 +1,7 @@
 //! Doing it: starting, watching and ending guests.
 
 pub mod ask;
+mod booted;
 pub mod chain;
 pub mod cow;
 pub mod ending;

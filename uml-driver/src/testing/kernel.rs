@@ -24,6 +24,8 @@ pub(crate) struct Kernel {
     pub(crate) free: u64,
     pub(crate) available: u64,
     taken: u64,
+    /// How often it can be asked until it has booted.
+    pub(crate) boots: u32,
     /// How often it was asked for its figures.
     pub(crate) asked: u32,
     /// Everything that it was told to do.
@@ -50,6 +52,7 @@ impl Kernel {
             free: 40_000,
             available: 41_000,
             taken: 0,
+            boots: 0,
             asked: 0,
             told: Vec::new(),
         };
@@ -108,6 +111,12 @@ impl Kernel {
                 );
                 return (0, meminfo);
             }
+            // Its boot goes on for so many questions more.
+            "proc uptime" if self.boots > 0 => {
+                self.boots -= 1;
+                return text("\n1.05 0.00\n");
+            }
+            "proc uptime" => return text("\n5.20 1.30\n"),
             "proc diskstats" => return text("98 0 ubda 10 0 80 5 20 0 160 7 0 8 9 0 0 0 0 3 4\n"),
             _ => {}
         }

@@ -352,3 +352,12 @@ fn guest_that_ends_meanwhile_leaves_no_device() {
     assert!(record.arriving.is_none() && record.remnants.is_empty());
     assert!(!lab.next().contains("interface"));
 }
+
+#[test]
+fn a_guest_that_still_boots_is_given_its_device_when_it_is_up() {
+    let lab = Lab::running("");
+    let kernel = lab.host.kernel(*lab.host.alive().first().unwrap());
+    kernel.lock().boots = 3;
+    lab.attach(&lab.disk("ubdb", "b", ""), AFFECT_LIVE).unwrap();
+    assert_eq!(kernel.lock().boots, 0, "it was changed while it booted");
+}

@@ -105,6 +105,7 @@ impl Core {
         let taken = session.kept_ports(&before);
         let (def, place) = before.current.with(given, &taken)?;
         launch(&def)?;
+        self.until_booted(session)?;
         let arrival = match place {
             Place::Disk(at) => self.plug_disk(cx, session, &def, at),
             Place::Interface(at) => self.plug_interface(cx, session, &def, at),
@@ -160,6 +161,7 @@ impl Core {
     ) -> Result<(String, Option<i32>)> {
         let record = session.entry.record()?;
         let place = wanted.place(&record.current)?;
+        self.until_booted(session)?;
         let alias = record.current.alias(place);
         let gone = match place {
             Place::Disk(at) => self.unplug_disk(cx, session, &record, at),

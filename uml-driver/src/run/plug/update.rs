@@ -50,6 +50,7 @@ impl Core {
         let new = updated(&old, &given.device)?;
         let def = before.current.exchanged(place, &new)?;
         startable(&before.current, def.clone())?;
+        self.until_booted(session)?;
         match (place, &old, &new) {
             (Place::Disk(at), Device::Disk(old), Device::Disk(disk)) if old.source != disk.source => {
                 self.exchange_medium(cx, session, edit, &before, &def, at)

@@ -78,6 +78,7 @@ impl Core {
             );
             return Err(fault(Code::INVALID_ARG, message));
         }
+        self.until_booted(session)?;
         // What is below a page can not be taken.
         let kib = kib.next_multiple_of(PAGE).min(boot);
         let changed = match kib < now {
