@@ -274,7 +274,7 @@ fn chain() {
     ]);
     let second = image(&host, "second.img", b's');
     let script = "while ! [ -b /dev/vdb ]; do :; done
-        echo top:$(head -c 3 /dev/vda):ro=$(cat /sys/block/vda/ro):$(cat /sys/block/vda/size)
+        echo top:$(head -c 4 /dev/vda):ro=$(cat /sys/block/vda/ro):$(cat /sys/block/vda/size)
         echo second:$(head -c 3 /dev/vdb):ro=$(cat /sys/block/vdb/ro)
         printf new | dd of=/dev/vda bs=1 conv=notrunc 2>/dev/null; sync; echo all-said; sleep 1000";
     let devices =
@@ -284,9 +284,12 @@ fn chain() {
     says(&host, "vm1", "all-said");
     let log = host.console_log("vm1");
     assert!(
-        log.contains("top:bbb:ro=0:2048") && log.contains("second:sss:ro=1"),
+        log.contains("top:bbbb:ro=0:2048") && log.contains("second:sss:ro=1"),
         "{log}"
     );
+    // The server of a disk ends with its guest and comes again with it.
+    let _out = host.virsh(&["reset", "vm1"]).ok();
+    says(&host, "vm1", "top:newb");
     let _out = host.virsh(&["destroy", "vm1"]).ok();
     assert!(std::fs::read(&raw).unwrap().iter().all(|byte| *byte == b'b'));
     let flat = host.root().join("flat.img");
