@@ -138,7 +138,7 @@ impl Host {
 
     /// What a guest uses, all of its processes together: `cpu.time`, `cpu.user`, `cpu.system` (nanoseconds),
     /// `memory.rss` (KiB in memory, each page once), `memory.file` (KiB of its memory file that are in memory),
-    /// `memory.peak`, `processes`, `io.read_bytes`, `io.write_bytes`, and for each multicast or UDP link
+    /// `memory.peak`, `processes`, `io.read_bytes`, `io.write_bytes`, and for each link that is no tap
     /// `link.NAME.rx_bytes`, `.rx_packets`, `.tx_bytes`, `.tx_packets`. What the machine does not count is left out.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use driver_api::types::guest::GuestId;
 use driver_api::types::launch::{Launch, Link, Plug, Unplug};
 use driver_api::types::param::Value;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use supervisor_kit::{Host, Shell, enter_network, ip, is_root, need, perl, read_until, uml};
@@ -252,6 +253,68 @@ fn wires_are_plugged_and_what_the_guest_puts_in_their_way_is_not_followed() {
         text.contains("join the multicast group '224.9.9.9:5561': No such device"),
         "{text}"
     );
+}
+
+/// Somewhere to listen for packets.
+fn listener(path: &Path) -> OwnedFd {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    let socket = socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+    bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    listen(&socket, 1).unwrap();
+    socket
+}
+
+fn packet(from: &OwnedFd) -> String {
+    let mut packet = [0; 100];
+    let (_, count) = rustix::net::recv(from, &mut packet[..], rustix::net::RecvFlags::empty()).unwrap();
+    String::from_utf8_lossy(&packet[..count]).into_owned()
+}
+
+#[test]
+fn a_program_beside_the_guest_is_connected_to_once_whatever_the_guest_does() {
+    use rustix::net::{SendFlags, accept, send};
+    need!(can_speak(), WHY_NOT);
+    let host = Host::new();
+    let link = Link::Program {
+        name: "wire".to_owned(),
+        socket: "@RUN@/stack".to_owned(),
+    };
+    let mut guest = speaker(&host, link);
+    let run = host.root.path().join(format!("run/guests/{}/guest", guest.guest.0));
+    say(&mut guest, "too early");
+    say(&mut guest, "up wire");
+    assert_eq!(
+        read_until(&mut guest.console, "\n"),
+        "up\n",
+        "nobody there is no failure"
+    );
+    let program = listener(&run.join("stack"));
+    say(&mut guest, "one");
+    let stream = accept(&program).unwrap();
+    assert_eq!(packet(&stream), "one");
+    say(&mut guest, "up wire");
+    assert_eq!(read_until(&mut guest.console, "\n"), "up\n");
+    say(&mut guest, "two");
+    assert_eq!(packet(&stream), "two", "the same connection");
+    send(&stream, b"three", SendFlags::empty()).unwrap();
+    assert_eq!(read_until(&mut guest.console, "\n"), "heard three\n");
+    let counted: Vec<u64> = counts(&host, guest.guest).into_iter().map(|(_, count)| count).collect();
+    assert_eq!(counted, [5, 1, 6, 2]);
+    // A link that the guest puts in its place leads nowhere, and the program that comes again is found.
+    let secret = host.root.path().join("secret");
+    let other = listener(&secret);
+    drop((stream, program));
+    std::fs::remove_file(run.join("stack")).unwrap();
+    std::os::unix::fs::symlink(&secret, run.join("stack")).unwrap();
+    say(&mut guest, "out");
+    say(&mut guest, "up wire");
+    assert_eq!(read_until(&mut guest.console, "\n"), "up\n");
+    std::fs::remove_file(run.join("stack")).unwrap();
+    let program = listener(&run.join("stack"));
+    say(&mut guest, "four");
+    assert_eq!(packet(&accept(&program).unwrap()), "four");
+    rustix::io::ioctl_fionbio(&other, true).unwrap();
+    assert_eq!(accept(&other).unwrap_err(), rustix::io::Errno::AGAIN);
 }
 
 #[test]

@@ -56,11 +56,11 @@ pub struct BackendRecord {
 #[repr(C)]
 #[derive(Clone, Debug, StableAbi)]
 pub struct LinkRecord {
-    /// 0 tap, 1 multicast, 2 UDP.
+    /// 0 tap, 1 multicast, 2 UDP, 3 program.
     pub kind: u32,
     /// Its name.
     pub name: RString,
-    /// Of multicast: the group. Of UDP: where frames come in.
+    /// Of multicast: the group. Of UDP: where frames come in. Of a program: its socket.
     pub local: RString,
     /// Of UDP: where frames go.
     pub remote: RString,
@@ -201,6 +201,7 @@ impl From<Link> for LinkRecord {
             Link::Tap { name } => (0, name, String::new(), String::new()),
             Link::Multicast { name, group } => (1, name, group, String::new()),
             Link::Udp { name, local, remote } => (2, name, local, remote),
+            Link::Program { name, socket } => (3, name, socket, String::new()),
         };
         Self {
             kind,
@@ -220,6 +221,7 @@ impl TryFrom<LinkRecord> for Link {
             0 => Self::Tap { name },
             1 => Self::Multicast { name, group: local },
             2 => Self::Udp { name, local, remote },
+            3 => Self::Program { name, socket: local },
             other => return Err(unsound(&format!("a link of kind {other}, which does not exist"))),
         })
     }
@@ -313,6 +315,10 @@ pub(super) mod tests {
                 name: name(),
                 local: "127.0.0.1:1".to_owned(),
                 remote: "127.0.0.1:2".to_owned(),
+            },
+            Link::Program {
+                name: name(),
+                socket: "@RUN@/net0.stack".to_owned(),
             },
         ]
     }

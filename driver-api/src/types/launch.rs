@@ -95,6 +95,14 @@ pub enum Link {
         /// Where they go, `address:port`.
         remote: String,
     },
+    /// Frames to and from a program beside the guest that listens at a `SOCK_SEQPACKET` socket and serves one connection of
+    /// it, which is kept whatever the guest does; the guest's end is as with [`Link::Multicast`].
+    Program {
+        /// Its name.
+        name: String,
+        /// Where the program listens, such as `@RUN@/net0.stack`.
+        socket: String,
+    },
 }
 
 impl Link {
@@ -102,7 +110,9 @@ impl Link {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Tap { name } | Self::Multicast { name, .. } | Self::Udp { name, .. } => name,
+            Self::Tap { name } | Self::Multicast { name, .. } | Self::Udp { name, .. } | Self::Program { name, .. } => {
+                name
+            }
         }
     }
 }

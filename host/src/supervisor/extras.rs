@@ -63,12 +63,18 @@ pub(super) enum LinkOrder {
         local: String,
         remote: String,
     },
+    Program {
+        name: String,
+        socket: String,
+    },
 }
 
 impl LinkOrder {
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Tap { name } | Self::Multicast { name, .. } | Self::Udp { name, .. } => name,
+            Self::Tap { name } | Self::Multicast { name, .. } | Self::Udp { name, .. } | Self::Program { name, .. } => {
+                name
+            }
         }
     }
 }
@@ -163,6 +169,7 @@ impl From<&Link> for LinkOrder {
             Link::Tap { name } => Self::Tap { name },
             Link::Multicast { name, group } => Self::Multicast { name, group },
             Link::Udp { name, local, remote } => Self::Udp { name, local, remote },
+            Link::Program { name, socket } => Self::Program { name, socket },
         }
     }
 }

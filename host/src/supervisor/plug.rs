@@ -227,6 +227,13 @@ pub(super) fn link(link: &Link) -> std::result::Result<(), String> {
             }
             Ok(())
         }
+        Link::Program { socket, .. } => match socket.strip_prefix("@RUN@/") {
+            Some(file) if !file.is_empty() && !file.starts_with('.') && !file.contains('/') => Ok(()),
+            _ => Err(format!(
+                "'{}' of link '{name}' is no socket in the run folder",
+                socket.escape_debug()
+            )),
+        },
     }
 }
 
@@ -258,6 +265,19 @@ mod tests {
             })
         };
         assert!(udp("0.0.0.0:0", "127.0.0.1:5000").is_ok());
+        let program = |socket: &str| {
+            link(&Link::Program {
+                name: "net0".to_owned(),
+                socket: socket.to_owned(),
+            })
+        };
+        assert!(program("@RUN@/net0.stack").is_ok());
+        for socket in ["", "/run/x", "@RUN@/", "@RUN@/.x", "@RUN@/a/b", "net0.stack"] {
+            assert!(
+                program(socket).unwrap_err().contains("is no socket in the run folder"),
+                "{socket}"
+            );
+        }
         assert!(udp("[::]:0", "127.0.0.1:5000").is_err() && udp("0.0.0.0:1", "127.0.0.1:0").is_err());
     }
 }

@@ -1,5 +1,6 @@
-//! `Links`: a guest's ways into networks, taps that it may take and relays to sockets of the host.
+//! `Links`: a guest's ways into networks, taps that it may take and relays to sockets of the host and to programs beside the guest.
 
+mod program;
 mod relay;
 mod sys;
 mod tap;
@@ -72,6 +73,7 @@ impl Links {
             }
             LinkOrder::Multicast { name, group } => self.relay(name, Wire::join(group)?),
             LinkOrder::Udp { name, local, remote } => self.relay(name, Wire::between(local, remote)?),
+            LinkOrder::Program { name, socket } => self.relay(name, Wire::to_program(socket)),
         }
     }
 

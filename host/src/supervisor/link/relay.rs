@@ -79,11 +79,10 @@ impl Relay {
 
     /// What it waits for.
     pub(super) fn interests(&self) -> Vec<(Part, BorrowedFd<'_>, PollFlags)> {
-        let mut list = vec![
-            (Part::Listener, self.listener.as_fd(), PollFlags::IN),
-            // Always: frames for a guest that is not there must not be the first that it gets.
-            (Part::Wire, self.wire.receiver(), PollFlags::IN),
-        ];
+        let mut list = vec![(Part::Listener, self.listener.as_fd(), PollFlags::IN)];
+        // Always: frames for a guest that is not there must not be the first that it gets.
+        let wire = self.wire.receiver();
+        list.extend(wire.map(|wire| (Part::Wire, wire, PollFlags::IN)));
         list.extend(
             self.guest
                 .as_ref()

@@ -1,6 +1,8 @@
-//! `Wire`: frames as UDP datagrams, one in each, as other machine monitors send them: to a multicast group or to one peer.
+//! `Wire`: frames as UDP datagrams, one in each, as other machine monitors send them, to a multicast group or to one peer; or
+//! as packets to and from a program beside the guest.
 
 use super::super::order::{Failure, Step};
+use super::program::Program;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, Ipv4Addr, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, getsockname, recvfrom, send,
@@ -22,6 +24,7 @@ pub(super) enum Wire {
         sender: Option<Sender>,
     },
     Peer(OwnedFd),
+    Program(Program),
 }
 
 #[derive(Debug)]
@@ -71,10 +74,16 @@ impl Wire {
         Ok(Self::Peer(socket))
     }
 
-    pub(super) fn receiver(&self) -> BorrowedFd<'_> {
+    /// The way to a program that listens at this socket in the run folder.
+    pub(super) fn to_program(socket: &str) -> Self {
+        Self::Program(Program::new(socket))
+    }
+
+    pub(super) fn receiver(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Group { receiver, .. } => receiver.as_fd(),
-            Self::Peer(socket) => socket.as_fd(),
+            Self::Group { receiver, .. } => Some(receiver.as_fd()),
+            Self::Peer(socket) => Some(socket.as_fd()),
+            Self::Program(program) => program.stream(),
         }
     }
 
@@ -96,14 +105,18 @@ impl Wire {
                 false
             }
             Self::Peer(socket) => send(socket, frame, SendFlags::NOSIGNAL).is_ok(),
+            Self::Program(program) => program.send(frame),
         }
     }
 
     /// Takes the next frame of somebody else into `frame`; `None` when there is nothing more, `Some(0)` for what is to be
     /// left out.
-    pub(super) fn receive(&self, frame: &mut [u8]) -> Option<usize> {
+    pub(super) fn receive(&mut self, frame: &mut [u8]) -> Option<usize> {
+        if let Self::Program(program) = self {
+            return program.receive(frame);
+        }
         let room = frame.len();
-        match recvfrom(self.receiver(), frame, RecvFlags::TRUNC) {
+        match recvfrom(self.receiver()?, frame, RecvFlags::TRUNC) {
             Ok((_, length, from)) => {
                 let from = from.and_then(|from| SocketAddr::try_from(from).ok());
                 Some(if length > room || self.is_own(from) { 0 } else { length })
