@@ -15,10 +15,13 @@ use rustix::net::{
 };
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The kernel answers at once; it may have to wait for others who change its network.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to see that a carrier is gone, and how often it is looked at.
+const NOTICED: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// More than the kernel tells of one link.
 const DATAGRAM: usize = 32 * 1024;
 
@@ -117,6 +120,16 @@ impl Network for Kernel {
             fault(Code::SYSTEM_ERROR, message).because(cause)
         };
         let index = index.map_err(|e| wrong("find", e))?;
+        // A guest that writes to a tap that is switched off gets an error, after which UML gives the device up; without a cable
+        // the frames go nowhere. It is pulled before the tap is attached, and plugged in after that.
+        let cable = |on: bool| {
+            let what = if on { "plug the cable into" } else { "pull the cable from" };
+            change(Request::new(NEW_LINK, index).carrier(on)).map_err(|e| wrong(what, e))
+        };
+        if !nic.up {
+            cable(false)?;
+            until_noticed(name).map_err(|e| wrong("see the end of the carrier of", e))?;
+        }
         if let Some(master) = &nic.bridge {
             let bridge = bridge(master, nic)?;
             let mut order = Request::new(NEW_LINK, index).master(bridge.index);
@@ -126,15 +139,8 @@ impl Network for Kernel {
             }
             change(order).map_err(|e| wrong(&format!("attach to bridge '{master}'"), e))?;
         }
-        // A guest that writes to a tap that is switched off gets an error, after which UML gives the device up; a pulled
-        // cable swallows frames.
-        let what = if nic.up {
-            "plug the cable into"
-        } else {
-            "pull the cable from"
-        };
-        change(Request::new(NEW_LINK, index).carrier(nic.up)).map_err(|e| wrong(what, e))?;
-        change(Request::new(NEW_LINK, index).up()).map_err(|e| wrong("switch on", e))
+        change(Request::new(NEW_LINK, index).up()).map_err(|e| wrong("switch on", e))?;
+        if nic.up { cable(true) } else { Ok(()) }
     }
 
     fn remove(&self, name: &str) -> Result<()> {
@@ -204,6 +210,19 @@ fn bridge(name: &str, nic: &Nic) -> Result<Link> {
         nic.mac
     );
     Err(fault(Code::CONFIG_UNSUPPORTED, message))
+}
+
+/// Waits until everybody knows that a device has lost its carrier: older kernels tell its bridge up to a second later.
+fn until_noticed(name: &str) -> io::Result<()> {
+    let deadline = Instant::now() + NOTICED;
+    // One that is not switched on is no port that carries anything.
+    while !link(name)?.is_down {
+        if Instant::now() > deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
 }
 
 /// The host's own network stack has no business on a port of a bridge: no address, and nothing said to the guest.

@@ -12,6 +12,8 @@ const ERROR: u16 = 2;
 const REQUEST_AND_ACK: u16 = 1 | 4;
 /// `IFF_UP`.
 const UP: u32 = 1;
+/// `IF_OPER_DOWN`.
+const OPERATION_DOWN: u8 = 2;
 const HEADER: usize = 16;
 const INTERFACE: usize = 16;
 
@@ -21,6 +23,7 @@ mod attribute {
     pub(super) const NAME: u16 = 3;
     pub(super) const MTU: u16 = 4;
     pub(super) const MASTER: u16 = 10;
+    pub(super) const STATE: u16 = 16;
     pub(super) const INFO: u16 = 18;
     pub(super) const STATS64: u16 = 23;
     pub(super) const CARRIER: u16 = 33;
@@ -33,6 +36,8 @@ mod attribute {
 pub(super) struct Link {
     pub(super) index: i32,
     pub(super) mtu: u32,
+    /// Whether the kernel has taken it for one without carrier (`IF_OPER_DOWN`).
+    pub(super) is_down: bool,
     /// `bridge`, `tun`, ...; empty for hardware.
     pub(super) kind: String,
     /// What has passed it, as the host sees it.
@@ -216,6 +221,7 @@ fn link(body: &[u8]) -> Option<Link> {
     };
     for (kind, value) in attributes(body.get(INTERFACE..)?) {
         match kind {
+            attribute::STATE => link.is_down = value.first() == Some(&OPERATION_DOWN),
             attribute::MTU => link.mtu = number(value)?.cast_unsigned(),
             attribute::STATS64 => link.counters = Counters::read(value)?,
             attribute::INFO => {
