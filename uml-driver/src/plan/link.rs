@@ -58,24 +58,33 @@ impl Nic {
         argument
     }
 
-    /// What the supervisor serves for it; nothing when a program does.
+    /// What the supervisor serves for it.
     #[must_use]
-    pub fn link(&self, device: &str) -> Option<Link> {
+    pub fn link(&self, device: &str) -> Link {
+        let name = self.link_name();
         match self.way {
-            Way::Tap | Way::ForeignTap => Some(Link::Tap {
+            Way::Tap | Way::ForeignTap => Link::Tap {
                 name: device.to_owned(),
-            }),
-            Way::User { .. } => None,
-            Way::Multicast(group) => Some(Link::Multicast {
-                name: self.link_name(),
+            },
+            Way::User { .. } => Link::Program {
+                socket: self.stack_socket(),
+                name,
+            },
+            Way::Multicast(group) => Link::Multicast {
+                name,
                 group: group.to_string(),
-            }),
-            Way::Udp { local, remote } => Some(Link::Udp {
-                name: self.link_name(),
+            },
+            Way::Udp { local, remote } => Link::Udp {
+                name,
                 local: local.to_string(),
                 remote: remote.to_string(),
-            }),
+            },
         }
+    }
+
+    /// Where the program behind it listens.
+    fn stack_socket(&self) -> String {
+        format!("{RUN}/{}.stack", self.link_name())
     }
 
     /// The program beside the guest that serves it; its path is still to be found.
@@ -84,8 +93,7 @@ impl Nic {
         let Way::User { subnet } = self.way else {
             return None;
         };
-        let name = self.link_name();
-        let socket = format!("{RUN}/{name}.link");
+        let socket = self.stack_socket();
         let mut argv = vec![
             USER_STACK.to_owned(),
             "--target-type=bess".to_owned(),
@@ -96,7 +104,7 @@ impl Nic {
         argv.extend(subnet.map(|(network, bits)| format!("--cidr={network}/{bits}")));
         argv.push(socket.clone());
         Some(Companion {
-            name,
+            name: self.link_name(),
             argv,
             files: vec![VisibleFile {
                 path: RESOLVER.into(),
@@ -104,8 +112,7 @@ impl Nic {
             }],
             ready: socket,
             network: true,
-            // The guest connects once, when it switches the device on; a new program would wait in vain.
-            restart: false,
+            restart: true,
         })
     }
 }

@@ -119,7 +119,7 @@ impl LaunchPlan {
         for (place, nic) in self.nics.iter().enumerate() {
             if links || !nic.has_device() {
                 argv.push(nic.argument(device(place)));
-                launch.links.extend(nic.link(device(place)));
+                launch.links.push(nic.link(device(place)));
             } else {
                 argv.push(nic.born_argument(born)?);
                 born += 1;

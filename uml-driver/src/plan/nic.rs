@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 const MOST: usize = 32;
 /// What UML's driver takes, and a tap.
 const MTU: std::ops::RangeInclusive<u32> = 576..=65_521;
-/// The largest packet that fits into a datagram with its Ethernet header, on a network that carries such datagrams.
-const MTU_IN_DATAGRAMS: u32 = 9_000;
+/// The largest packet that the supervisor carries.
+const MOST_RELAYED: u32 = 9_000;
 
 /// An interface as it will be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,8 +122,8 @@ impl Nic {
         }
         let way = way(interface)?;
         let most = match way {
-            Way::Multicast(_) | Way::Udp { .. } => MTU_IN_DATAGRAMS,
-            _ => *MTU.end(),
+            Way::Tap | Way::ForeignTap => *MTU.end(),
+            _ => MOST_RELAYED,
         };
         if let Some(mtu) = interface.mtu.filter(|mtu| !(*MTU.start()..=most).contains(mtu)) {
             return Err(refuse(format!(

@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, OwnedFd};
 struct Coming {
     nic: Nic,
     port: Port,
-    link: Option<Link>,
+    link: Link,
     companion: Option<Companion>,
     order: Order,
 }
@@ -33,7 +33,7 @@ impl Coming {
         let device = || self.port.device.clone();
         let port = self.nic.has_device().then(|| Remnant::Port(device()));
         let tap = (self.nic.way == Way::Tap).then(|| Remnant::Tap(device()));
-        let link = self.link.as_ref().map(|link| Remnant::Link(link.name().to_owned()));
+        let link = Some(Remnant::Link(self.link.name().to_owned()));
         let companion = self.companion.as_ref();
         let companion = companion.map(|companion| Remnant::Companion(companion.name.clone()));
         let unit = Some(Remnant::Unit(self.nic.unit()));
@@ -112,10 +112,8 @@ impl Core {
         if let Some(companion) = &coming.companion {
             self.host.plug(cx, guest, &Plug::Companion(companion.clone()), None)?;
         }
-        if let Some(link) = &coming.link {
-            self.host
-                .plug(cx, guest, &Plug::Link(link.clone()), tap.as_ref().map(AsFd::as_fd))?;
-        }
+        let link = Plug::Link(coming.link.clone());
+        self.host.plug(cx, guest, &link, tap.as_ref().map(AsFd::as_fd))?;
         // From here on it lives as long as the guest, or until it is unplugged.
         drop(tap);
         let told = session.tell(&coming.order);
@@ -147,9 +145,8 @@ impl Core {
         let nic = Nic::of(interface)?;
         let device = record.ports.get(at).map_or("", |port| port.device.as_str());
         let guest = session.run.guest;
-        if let Some(link) = nic.link(device) {
-            gone(self.host.unplug(cx, guest, &Unplug::Link(link.name().to_owned())))?;
-        }
+        let link = nic.link(device).name().to_owned();
+        gone(self.host.unplug(cx, guest, &Unplug::Link(link)))?;
         if let Some(companion) = nic.companion() {
             gone(self.host.unplug(cx, guest, &Unplug::Companion(companion.name)))?;
         }
