@@ -1,4 +1,4 @@
-//! Devices that come and go, and memory that is taken and given back, with real guests that work meanwhile.
+//! Devices that come and go, with real guests that work meanwhile.
 
 use super::console::VirshConsole;
 use conformance::case::Case;
@@ -6,10 +6,13 @@ use conformance::guest::Document;
 use conformance::host::Host;
 use conformance::need::Need::{PythonLibvirt, Root, Uml, Virsh};
 use conformance::net::Net;
+use conformance::random::Random;
 use conformance::{process, wait};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -43,33 +46,33 @@ pub(crate) const CASES: &[Case] = &[
         run: definition,
     },
     Case {
+        name: "hotplug_interface_without_a_device_leads_outwards_and_to_others",
+        needs: &[Root, Uml, Virsh],
+        run: without_device,
+    },
+    Case {
+        name: "hotplug_cut_by_the_hosts_death_is_undone",
+        needs: &[Root, Uml, Virsh, PythonLibvirt],
+        run: cut,
+    },
+    Case {
         name: "hotplug_a_hundred_times_leaves_nothing",
         needs: &[Root, Uml, Virsh, PythonLibvirt],
         run: a_hundred_times,
-    },
-    Case {
-        name: "memory_is_taken_from_a_guest_within_bounds_and_given_back",
-        needs: &[Root, Uml, Virsh],
-        run: memory,
-    },
-    Case {
-        name: "vcpus_are_what_the_kernel_can_have",
-        needs: &[Root, Uml, Virsh],
-        run: vcpus,
     },
 ];
 
 const HOST: &str = "10.9.0.1";
 
 /// A guest's shell on its first console.
-struct Shell(VirshConsole);
+pub(super) struct Shell(VirshConsole);
 
 /// Numbers what shells run: a console tells again what it has told before.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Shell {
     /// Of a guest that has been started.
-    fn open(host: &Host, name: &str) -> Self {
+    pub(super) fn open(host: &Host, name: &str) -> Self {
         wait::until("the guest is ready", || {
             host.console_log(name).contains("guest ready").then_some(())
         });
@@ -77,7 +80,7 @@ impl Shell {
     }
 
     /// Runs a command and gives what it printed.
-    fn run(&mut self, command: &str) -> String {
+    pub(super) fn run(&mut self, command: &str) -> String {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (begin, end) = (format!("begin-{number}."), format!("end-{number}."));
         // The words are put together in the guest, so that the echo of what is typed is not taken for them.
@@ -92,13 +95,13 @@ impl Shell {
         })
     }
 
-    fn close(mut self) {
+    pub(super) fn close(mut self) {
         self.0.type_("\x1d");
         let _text = self.0.ended();
     }
 }
 
-fn start(host: &Host, document: &Document) -> Shell {
+pub(super) fn start(host: &Host, document: &Document) -> Shell {
     host.define(&document.xml());
     let _out = host.virsh(&["start", "vm1"]).ok();
     Shell::open(host, "vm1")
@@ -151,7 +154,7 @@ fn busy_guest(host: &Host) -> Document {
         .device(&disk_xml(&image(host, "a.img"), "ubda"))
 }
 
-fn destroy(host: &Host) {
+pub(super) fn destroy(host: &Host) {
     let _out = host.virsh(&["destroy", "vm1"]).ok();
 }
 
@@ -499,43 +502,149 @@ fn inventory(host: &Host, net: &Net) -> Vec<(String, usize)> {
     ]
 }
 
+/// One device of each kind, and a program that plugs them in and out.
+struct Devices(Vec<String>);
+
+const ALIASES: &[&str] = &["ubdb", "net0", "console1", "serial0"];
+
+impl Devices {
+    fn of(host: &Host) -> Self {
+        Self(vec![
+            disk_xml(&image(host, "b.img"), "ubdb"),
+            nic_xml(1, SPOOFS),
+            "<console type='pty'/>".to_owned(),
+            "<serial type='pty'/>".to_owned(),
+        ])
+    }
+
+    fn script(&self, rounds: u32) -> String {
+        let documents: Vec<String> = self.0.iter().map(|xml| format!("\"\"\"{xml}\"\"\"")).collect();
+        format!(
+            "import libvirt, os
+dom = libvirt.open(os.environ['URI']).lookupByName('vm1')
+devices = [{}]
+aliases = {ALIASES:?}
+both = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
+for _ in range({rounds}):
+    for xml in devices:
+        dom.attachDeviceFlags(xml, both)
+    for alias in aliases:
+        dom.detachDeviceAlias(alias, both)
+print('done')",
+            documents.join(", ")
+        )
+    }
+}
+
+/// The inventory, once it stays as it is.
+fn quiet(host: &Host, net: &Net) -> Vec<(String, usize)> {
+    wait::until("all clients are gone", || {
+        let before = inventory(host, net);
+        (before == inventory(host, net)).then_some(before)
+    })
+}
+
+fn without_device() {
+    let net = network();
+    let host = Host::start();
+    let mut shell = start(&host, &busy_guest(&host));
+    let programs = || process::descendants(host.supervisors()[0].pid).len();
+    let before = programs();
+    let user = "<interface type='user'><mac address='52:54:00:00:00:05'/></interface>";
+    let _out = device(&host, "attach-device", user, &["--live"]).ok();
+    let said = shell.run(
+        "ip link set vec0 up; ip addr add 10.0.2.15/24 dev vec0; ping -c 1 -W 20 10.0.2.2 >/dev/null && echo router",
+    );
+    assert_eq!(said, "router");
+    let _out = shell.run("ip link set vec0 down");
+    let _out = device(&host, "detach-device", user, &["--live"]).ok();
+    wait::until("its program is gone", || (programs() == before).then_some(()));
+
+    net.ip("route add 239.0.0.0/8 dev br0");
+    let group = "<source address='239.7.7.7' port='7007'/>";
+    let wire = format!("<interface type='mcast'><mac address='52:54:00:00:00:06'/>{group}</interface>");
+    host.define(
+        &Document::new("vm2")
+            .running("ip link set vec0 up; ip addr add 10.7.0.2/24 dev vec0")
+            .device(&wire.replace(":06", ":07"))
+            .xml(),
+    );
+    let _out = host.virsh(&["start", "vm2"]).ok();
+    let _out = device(&host, "attach-device", &wire, &["--live"]).ok();
+    let said = shell
+        .run("ip link set vec0 up; ip addr add 10.7.0.1/24 dev vec0; ping -c 1 -W 20 10.7.0.2 >/dev/null && echo peer");
+    assert_eq!(said, "peer");
+    let _out = shell.run("ip link set vec0 down");
+    let _out = device(&host, "detach-device", &wire, &["--live"]).ok();
+    assert!(!host.virsh(&["dumpxml", "vm1"]).ok().contains("<interface"));
+    shell.close();
+    let _out = host.virsh(&["destroy", "vm2"]).ok();
+    destroy(&host);
+}
+
+fn cut() {
+    let net = network();
+    let mut host = Host::start();
+    let shell = start(&host, &busy_guest(&host));
+    shell.close();
+    let devices = Devices::of(&host);
+    assert_eq!(host.python(&devices.script(1)).ok().trim(), "done");
+    let before = quiet(&host, &net);
+    let mut random = Random::from_environment();
+    for _ in 0..12 {
+        let mut client = host.command("/usr/bin/python3");
+        client.arg("-c").arg(devices.script(1000)).env("URI", host.uri());
+        let mut client = client.stderr(Stdio::null()).spawn().expect("python3 runs");
+        // Somewhere in the middle of something.
+        let count = host.log().matches("ATTACH_DEVICE").count();
+        wait::until("devices come and go", || {
+            (host.log().matches("ATTACH_DEVICE").count() > count).then_some(())
+        });
+        std::thread::sleep(Duration::from_micros(random.below(80_000)));
+        host.kill();
+        let _status = client.wait().expect("the client ends");
+        host.serve();
+        let shown = host.virsh(&["dumpxml", "vm1"]).ok();
+        for alias in ALIASES {
+            // What the guest has is what is shown, so that it can be taken out.
+            if shown.contains(&format!("<alias name='{alias}'/>")) {
+                let _out = host.virsh(&["detach-device-alias", "vm1", alias, "--live"]).ok();
+            }
+        }
+        let next = host.virsh(&["dumpxml", "--inactive", "vm1"]).ok();
+        for (xml, part) in devices
+            .0
+            .iter()
+            .zip(["ubdb", "<interface", "<target type='uml' port='1'", "<serial"])
+        {
+            if next.contains(part) {
+                let xml = xml.replace(
+                    "<console type='pty'/>",
+                    "<console type='pty'><target port='1'/></console>",
+                );
+                let _out = device(&host, "detach-device", &xml, &["--config"]).ok();
+            }
+        }
+        assert_eq!(host.python(&devices.script(1)).ok().trim(), "done");
+        // The host is another one, with descriptors of its own.
+        wait::until(&format!("there is as much as before: {before:?}"), || {
+            let now = quiet(&host, &net);
+            (now[1..] == before[1..]).then_some(())
+        });
+    }
+    destroy(&host);
+}
+
 fn a_hundred_times() {
     let net = network();
     let host = Host::start();
     let shell = start(&host, &busy_guest(&host));
     shell.close();
-    let devices = [
-        disk_xml(&image(&host, "b.img"), "ubdb"),
-        nic_xml(1, SPOOFS),
-        "<console type='pty'/>".to_owned(),
-        "<serial type='pty'/>".to_owned(),
-    ];
-    let documents: Vec<String> = devices.iter().map(|xml| format!("\"\"\"{xml}\"\"\"")).collect();
-    let script = |rounds: u32| {
-        format!(
-            "import libvirt, os
-dom = libvirt.open(os.environ['URI']).lookupByName('vm1')
-devices = [{}]
-aliases = ['ubdb', 'net0', 'console1', 'serial0']
-for _ in range({rounds}):
-    for xml in devices:
-        dom.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-    for alias in aliases:
-        dom.detachDeviceAlias(alias, libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-print('done')",
-            documents.join(", ")
-        )
-    };
+    let devices = Devices::of(&host);
     // Whatever is made once and kept is made by the first round.
-    assert_eq!(host.python(&script(1)).ok().trim(), "done");
-    let quiet = || {
-        wait::until("all clients are gone", || {
-            let before = inventory(&host, &net);
-            (before == inventory(&host, &net)).then_some(before)
-        })
-    };
-    let before = quiet();
-    assert_eq!(host.python(&script(100)).ok().trim(), "done");
+    assert_eq!(host.python(&devices.script(1)).ok().trim(), "done");
+    let before = quiet(&host, &net);
+    assert_eq!(host.python(&devices.script(100)).ok().trim(), "done");
     wait::until(&format!("there is as much as before: {before:?}"), || {
         (inventory(&host, &net) == before).then_some(())
     });
@@ -544,83 +653,6 @@ print('done')",
     wait::until("the guest writes on", || {
         (shell.run("cat /sys/block/ubda/stat") != written).then_some(())
     });
-    shell.close();
-    destroy(&host);
-}
-
-fn memory() {
-    let mut host = Host::start();
-    let mut shell = start(&host, &Document::new("vm1"));
-    let free = |shell: &mut Shell| -> u64 {
-        let said = shell.run("grep MemFree /proc/meminfo");
-        said.split_whitespace()
-            .nth(1)
-            .and_then(|kib| kib.parse().ok())
-            .expect("a figure")
-    };
-    let figure = |host: &Host, name: &str| -> String {
-        let info = host.virsh(&["dominfo", "vm1"]).ok();
-        let line = info
-            .lines()
-            .find(|line| line.starts_with(name))
-            .expect("a line")
-            .to_owned();
-        line.split_whitespace().rev().nth(1).expect("a figure").to_owned()
-    };
-    let before = free(&mut shell);
-    let _out = host.virsh(&["setmem", "vm1", "49152", "--live"]).ok();
-    let after = free(&mut shell);
-    assert!((14_000..18_000).contains(&(before - after)), "{before} -> {after}");
-    assert_eq!(
-        (figure(&host, "Used memory"), figure(&host, "Max memory")),
-        ("49152".into(), "65536".into())
-    );
-    // More than it can spare is refused before anything is taken.
-    let message = host.virsh(&["setmem", "vm1", "20480", "--live"]).fails();
-    assert!(
-        message.contains("KiB to spare and keeps 8192: it can go down to"),
-        "{message}"
-    );
-    let now = free(&mut shell);
-    assert!(now + 1024 > after, "{after} -> {now}");
-    let message = host.virsh(&["setmem", "vm1", "81920", "--live"]).fails();
-    assert!(message.contains("65536 KiB"), "{message}");
-    shell.close();
-    host.kill();
-    host.serve();
-    assert_eq!(figure(&host, "Used memory"), "49152");
-    let _out = host.virsh(&["setmem", "vm1", "65536", "--live"]).ok();
-    let mut shell = Shell::open(&host, "vm1");
-    let back = free(&mut shell);
-    assert!(back + 2048 > before, "{before} -> {back}");
-
-    // A guest whose memory is full of what it caches gives that up first.
-    let _out = shell.run("dd if=/dev/zero of=/tmp/f bs=1M count=10 2>/dev/null; cat /tmp/f >/dev/null; rm /tmp/f");
-    let _out = host.virsh(&["setmem", "vm1", "47104", "--live"]).ok();
-    assert_eq!(shell.run("echo lives"), "lives");
-    let _out = host.virsh(&["setmem", "vm1", "57344", "--config"]).ok();
-    let _out = host.virsh(&["setmaxmem", "vm1", "131072", "--config"]).ok();
-    let message = host.virsh(&["setmaxmem", "vm1", "49152", "--config"]).fails();
-    assert!(message.contains("57344"), "{message}");
-    shell.close();
-    destroy(&host);
-    assert_eq!(
-        (figure(&host, "Used memory"), figure(&host, "Max memory")),
-        ("57344".into(), "131072".into())
-    );
-}
-
-fn vcpus() {
-    let host = Host::start();
-    let shell = start(&host, &Document::new("vm1"));
-    let count = host.virsh(&["vcpucount", "vm1"]).ok();
-    assert_eq!(count.matches('1').count(), 4, "{count}");
-    let message = host.virsh(&["setvcpus", "vm1", "2", "--config", "--maximum"]).fails();
-    assert!(
-        message.contains("built without SMP: it has one processor, not 2"),
-        "{message}"
-    );
-    let _out = host.virsh(&["setvcpus", "vm1", "1", "--live"]).ok();
     shell.close();
     destroy(&host);
 }

@@ -40,6 +40,7 @@ mod metadata;
 mod museum;
 mod node;
 mod old_bugs;
+mod resources;
 mod roots;
 mod run;
 mod seeing;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         museum::CASES,
         node::CASES,
         old_bugs::CASES,
+        resources::CASES,
         roots::CASES,
         run::CASES,
         seeing::CASES,

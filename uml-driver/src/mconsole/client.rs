@@ -6,7 +6,7 @@ use crate::plan::order::Order;
 use crate::sys;
 use driver_api::error::{Code, Error, Origin};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, openat, openat2, statat, unlinkat};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use std::fmt;
 use std::io;
@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How long a guest kernel may take for an answer; measured answers take 0.1 to 60 ms.
 pub const DEADLINE: Duration = Duration::from_millis(1500);
+
+/// How the names of reply sockets begin.
+const REPLY: &str = "reply-";
 
 /// The commands that are sent as they are; those about a device are [`Order`]s. There is none with text from outside: the
 /// kernel matches by prefix.
@@ -176,6 +179,22 @@ impl Monitor {
         }
     }
 
+    /// Removes the reply sockets of a host that did not live to do it. Only before anybody of this host speaks to the guest.
+    pub fn remove_replies(&self) {
+        let Ok(folder) = open_folder(&self.run_dir) else { return };
+        let Ok(entries) = std::fs::read_dir(&self.run_dir) else {
+            return;
+        };
+        for name in entries.flatten().map(|entry| entry.file_name()) {
+            // The folder is the guest's to write: whatever it is, only its name goes.
+            if name.as_encoded_bytes().starts_with(REPLY.as_bytes())
+                && let Err(errno) = unlinkat(&folder, &name, AtFlags::empty())
+            {
+                tracing::debug!(?name, error = %errno, "an old reply socket could not be removed");
+            }
+        }
+    }
+
     /// Opens the way to the kernel without saying anything yet.
     ///
     /// # Errors
@@ -184,7 +203,7 @@ impl Monitor {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = open_folder(&self.run_dir).map_err(Failure::Gone)?;
         let target = open_socket(folder.as_fd(), &self.socket).map_err(Failure::Gone)?;
-        let name = format!("reply-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{REPLY}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let socket = sys::in_folder(folder.as_fd(), || bound_socket(&name)).map_err(Failure::Io)?;
         let conversation = Conversation::new(socket, folder, name, self.pid);
         // Through the descriptor: exactly the inode that was looked at, and never too long for an address.

@@ -123,7 +123,11 @@ impl Network for Kernel {
         // A guest that writes to a tap that is switched off gets an error, after which UML gives the device up; without a cable
         // the frames go nowhere. It is pulled before the tap is attached, and plugged in after that.
         let cable = |on: bool| {
-            let what = if on { "plug the cable into" } else { "pull the cable from" };
+            let what = if on {
+                "plug the cable into"
+            } else {
+                "pull the cable from"
+            };
             change(Request::new(NEW_LINK, index).carrier(on)).map_err(|e| wrong(what, e))
         };
         if !nic.up {

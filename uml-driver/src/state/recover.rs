@@ -173,7 +173,13 @@ impl Core {
         let answers: Vec<_> = std::thread::scope(|scope| {
             let asked: Vec<_> = survivors
                 .iter()
-                .map(|survivor| scope.spawn(|| survivor.run().monitor.ask(Command::Version, DEADLINE)))
+                .map(|survivor| {
+                    scope.spawn(|| {
+                        let monitor = survivor.run().monitor;
+                        monitor.remove_replies();
+                        monitor.ask(Command::Version, DEADLINE)
+                    })
+                })
                 .collect();
             asked.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
         });

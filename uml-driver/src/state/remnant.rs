@@ -55,6 +55,12 @@ impl Remnant {
         })
     }
 
+    /// Whether it is there also when the guest is not.
+    #[must_use]
+    pub const fn outlives_guest(&self) -> bool {
+        matches!(self, Self::Tap(_) | Self::Port(_))
+    }
+
     /// The host's device, of a port.
     #[must_use]
     pub fn port(&self) -> Option<&str> {

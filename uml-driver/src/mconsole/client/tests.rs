@@ -166,6 +166,29 @@ fn ask_follows_no_link_that_the_guest_could_have_planted() {
 }
 
 #[test]
+fn reply_sockets_of_a_dead_host_are_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["reply-7-1", "reply-7-2", "notify"] {
+        drop(UnixDatagram::bind(folder.path().join(name)).unwrap());
+    }
+    let kept = tempfile::tempdir().unwrap();
+    std::fs::write(kept.path().join("file"), "").unwrap();
+    std::os::unix::fs::symlink(kept.path(), folder.path().join("reply-link")).unwrap();
+    let monitor = Monitor {
+        run_dir: folder.path().to_owned(),
+        socket: "m".into(),
+        pid: 0,
+    };
+    monitor.remove_replies();
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["notify"]);
+    assert!(kept.path().join("file").exists());
+}
+
+#[test]
 fn commands_are_distinct_and_none_is_a_prefix_of_another() {
     for a in Command::ALL {
         let others = Command::ALL.into_iter().filter(|b| *b != a);

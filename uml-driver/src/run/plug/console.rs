@@ -20,7 +20,7 @@ use driver_api::lock::token::Cx;
 use driver_api::types::launch::{Plug, Unplug};
 
 /// What a kernel says, as an error, of a line that is not there.
-const NOT_THERE: &str = "configured as 'none'";
+pub(super) const NOT_THERE: &str = "configured as 'none'";
 
 impl Core {
     /// Puts a line of `def` into the guest.

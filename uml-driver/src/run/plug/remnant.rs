@@ -1,7 +1,9 @@
 //! What a change that came to nothing has left is cleared away, by this host or the next.
 
-use super::disk::{gone, needs};
+use super::console::NOT_THERE;
+use super::disk::{NO_DEVICE, gone, needs};
 use crate::core::{Core, seize};
+use crate::mconsole::client::Failure;
 use crate::plan::order::{Order, Unit};
 use crate::run::session::Session;
 use crate::state::record::{Record, Run};
@@ -32,7 +34,12 @@ impl Core {
     /// Undoes a change, last step first. What can not be undone is logged and left.
     pub(super) fn withdraw(&self, cx: &mut Cx<'_, Unlocked>, session: &Session<'_>, remnants: &[Remnant]) {
         let dom = &session.entry.name;
+        let runs = |entry: &Entry| entry.load().is_some_and(|record| record.runs_on(session.run.guest));
         for remnant in remnants.iter().rev() {
+            // What was the guest's alone is gone with it.
+            if !remnant.outlives_guest() && !runs(session.entry) {
+                continue;
+            }
             if let Err(error) = self.withdraw_one(cx, session, remnant) {
                 tracing::warn!(%dom, %remnant, %error, "a change of devices left something behind");
             }
@@ -77,16 +84,15 @@ impl Core {
     }
 
     fn withdraw_unit(&self, session: &Session<'_>, unit: Unit) -> Result<()> {
-        let failed = |failure: crate::mconsole::client::Failure| {
-            failure.into_error(format!("'{unit}' could not be taken from the guest again"))
-        };
+        let failed = |failure: Failure| failure.into_error(format!("'{unit}' could not be taken from the guest again"));
         // A disk that the kernel has not must not be removed.
         if matches!(unit, Unit::Disk(_)) && !session.ask(&Order::query(unit)).map_err(failed)?.starts_with('/') {
             return Ok(());
         }
         match session.tell(&Order::remove(unit)) {
             Ok(_) => Ok(()),
-            // The guest may have begun to use it, or never had it.
+            Err(Failure::Refused(code, words)) if code == NO_DEVICE || words == NOT_THERE => Ok(()),
+            // The guest may have begun to use it.
             Err(failure) => Err(failed(failure)),
         }
     }
