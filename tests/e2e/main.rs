@@ -30,6 +30,7 @@ mod filters;
 mod folders;
 mod hanging;
 mod hotplug;
+mod hotplug_leaks;
 mod inhibit;
 mod interfaces;
 mod jobs;
@@ -40,6 +41,7 @@ mod metadata;
 mod museum;
 mod node;
 mod old_bugs;
+mod random_walk;
 mod resources;
 mod roots;
 mod run;
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         folders::CASES,
         hanging::CASES,
         hotplug::CASES,
+        hotplug_leaks::CASES,
         inhibit::CASES,
         interfaces::CASES,
         jobs::CASES,
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         node::CASES,
         old_bugs::CASES,
         resources::CASES,
+        random_walk::CASES,
         roots::CASES,
         run::CASES,
         seeing::CASES,
