@@ -128,9 +128,10 @@ fn has(device: &str) -> bool {
     Path::new("/proc/sys/net/ipv4/conf").join(device).exists()
 }
 
-/// A guest that writes to its first disk for ever.
+/// A guest that writes to its first disk for ever, and never closes it: its kernel has the file open as long as that.
 pub(super) fn busy_guest(host: &Host) -> Document {
-    let script = "(while :; do dd if=/dev/zero of=/dev/ubda bs=64k count=8 conv=fsync 2>/dev/null; done) &";
+    let script =
+        "(exec 3</dev/ubda; while :; do dd if=/dev/zero of=/dev/ubda bs=64k count=8 conv=fsync 2>/dev/null; done) &";
     Document::new("vm1")
         .running(script)
         .device(&disk_xml(&image(host, "a.img"), "ubda"))

@@ -4,7 +4,7 @@
 //! own drivers are set up dies of it ("Segfault with no mm", two times of three). The boot never sleeps; the first idle
 //! moment is that of the first process, which waits for something.
 
-use super::session::{PATIENCE, Session};
+use super::session::Session;
 use crate::core::{Core, fault, refused};
 use crate::mconsole::client::{Command, DEADLINE};
 use driver_api::error::{Code, Result};
@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A guest that is up so long has booted though it was never idle, in seconds.
-const LONG: f64 = 30.0;
+/// A guest that is up so long, in seconds, has booted though it was never idle: its programs may work without a pause.
+const LONG: f64 = 10.0;
+/// How long it is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Core {
     /// Waits until the guest of a session has booted.
@@ -61,9 +63,9 @@ mod tests {
     fn the_first_idle_moment_is_the_end_of_the_boot() {
         for (uptime, booted) in [
             ("\n0.90 0.00\n", false),
-            ("29.99 0.00", false),
+            ("9.99 0.00", false),
             ("1.88 0.05\n", true),
-            ("31.00 0.00", true),
+            ("10.01 0.00", true),
             ("", true),
         ] {
             assert_eq!(has_booted(uptime), booted, "{uptime:?}");
