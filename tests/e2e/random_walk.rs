@@ -16,8 +16,8 @@ pub(crate) const CASES: &[Case] = &[Case {
 
 fn walk() {
     let mut host = Host::start();
-    let verbs = std::env::var("LOCKSTEP_WALK_VERBS").unwrap_or_else(|_| "10000".to_owned());
-    let kills = std::env::var("LOCKSTEP_WALK_KILLS").unwrap_or_else(|_| "25".to_owned());
+    let verbs = std::env::var("LOCKSTEP_WALK_VERBS").unwrap_or_else(|_| "3000".to_owned());
+    let kills = std::env::var("LOCKSTEP_WALK_KILLS").unwrap_or_else(|_| "10".to_owned());
     let mut python = host.command("/usr/bin/python3");
     python.arg("-c").arg(include_str!("random_walk.py"));
     python
