@@ -36,7 +36,7 @@ impl Core {
         let line = line(console, alias.clone())?;
         line.cut.as_deref().map_or(Ok(()), cut)?;
         let console = line.console.as_ref().map(|_| Remnant::Console(alias));
-        let mut remnants: Vec<Remnant> = console.into_iter().chain([Remnant::Unit(unit)]).collect();
+        let remnants: Vec<Remnant> = console.into_iter().chain([Remnant::Unit(unit)]).collect();
         self.note_beginning(cx, session, &remnants, None)?;
         match self.show_line(cx, session, unit, line) {
             Ok(line) => Ok(Arrival {
@@ -45,11 +45,7 @@ impl Core {
                 ..Arrival::default()
             }),
             Err(error) => {
-                if session.was_refused() {
-                    // The unit is none of ours then.
-                    remnants.pop();
-                }
-                self.withdraw(cx, session, &remnants);
+                self.take_back(cx, session, remnants);
                 Err(error)
             }
         }

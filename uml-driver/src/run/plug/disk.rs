@@ -45,11 +45,7 @@ impl Core {
                 ..Arrival::default()
             }),
             Err(error) => {
-                if session.was_refused() {
-                    // The unit is none of ours then.
-                    remnants.pop();
-                }
-                self.withdraw(cx, session, &remnants);
+                self.take_back(cx, session, remnants);
                 Err(error)
             }
         }

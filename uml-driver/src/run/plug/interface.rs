@@ -69,7 +69,7 @@ impl Core {
             companion,
             order,
         };
-        let mut remnants = coming.remnants();
+        let remnants = coming.remnants();
         match self.show_interface(cx, session, &coming, tap, &remnants) {
             Ok(()) => Ok(Arrival {
                 remnants,
@@ -77,11 +77,7 @@ impl Core {
                 ..Arrival::default()
             }),
             Err(error) => {
-                if session.was_refused() {
-                    // The unit is none of ours then.
-                    remnants.pop();
-                }
-                self.withdraw(cx, session, &remnants);
+                self.take_back(cx, session, remnants);
                 Err(error)
             }
         }

@@ -31,6 +31,15 @@ impl Core {
         self.withdraw(cx, &Session::of_nobody(entry, run.clone()), remnants);
     }
 
+    /// Undoes what was done for a device that could not be put in; the last of it is the kernel's unit.
+    pub(super) fn take_back(&self, cx: &mut Cx<'_, Unlocked>, session: &Session<'_>, mut remnants: Vec<Remnant>) {
+        if session.was_refused() {
+            // The unit is none of ours then.
+            remnants.pop();
+        }
+        self.withdraw(cx, session, &remnants);
+    }
+
     /// Undoes a change, last step first. What can not be undone is logged and left.
     pub(super) fn withdraw(&self, cx: &mut Cx<'_, Unlocked>, session: &Session<'_>, remnants: &[Remnant]) {
         let dom = &session.entry.name;
