@@ -41,6 +41,8 @@ pub enum Command {
     Diskstats,
     /// How long the guest has been up, and idle.
     Uptime,
+    /// Which of its devices are in use.
+    Interrupts,
     /// Writes into the kernel's log that the agent is to shut the guest down.
     AgentShutdown,
     /// Writes into the kernel's log that the agent is to reboot the guest.
@@ -49,7 +51,7 @@ pub enum Command {
 
 impl Command {
     /// Every command, for tables and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Version,
         Self::Stop,
         Self::Go,
@@ -58,6 +60,7 @@ impl Command {
         Self::Meminfo,
         Self::Diskstats,
         Self::Uptime,
+        Self::Interrupts,
         Self::AgentShutdown,
         Self::AgentReboot,
     ];
@@ -74,6 +77,7 @@ impl Command {
             Self::Meminfo => "proc meminfo",
             Self::Diskstats => "proc diskstats",
             Self::Uptime => "proc uptime",
+            Self::Interrupts => "proc interrupts",
             // The kernel writes the text as it is: without the end of the line it would wait for the next text.
             Self::AgentShutdown => "log lockstep-agent: shutdown\n",
             Self::AgentReboot => "log lockstep-agent: reboot\n",

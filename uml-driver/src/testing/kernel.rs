@@ -116,6 +116,9 @@ impl Kernel {
                 self.boots -= 1;
                 return text("\n1.05 0.00\n");
             }
+            "proc interrupts" => {
+                return text("           CPU0\n  0:  92  SIGALRM  hr timer\n  8:  1  SIGIO  mconsole\n");
+            }
             "proc uptime" => return text("\n5.20 1.30\n"),
             "proc diskstats" => return text("98 0 ubda 10 0 80 5 20 0 160 7 0 8 9 0 0 0 0 3 4\n"),
             _ => {}
