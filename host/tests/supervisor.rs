@@ -135,7 +135,7 @@ fn a_start_that_fails_names_the_step_and_leaves_nothing() {
     for (spec, expected) in [
         (
             missing,
-            "cannot start domain 'vm': cannot find '/nonexistent/disk.img': No such file or directory",
+            "cannot launch its guest: cannot find '/nonexistent/disk.img': No such file or directory",
         ),
         (
             no_program,

@@ -147,7 +147,7 @@ fn tcp_is_listened_for_at_exactly_one_address() {
     assert!(
         error
             .to_string()
-            .starts_with("cannot start domain 'vm': 'no-such-service'"),
+            .starts_with("cannot launch its guest: 'no-such-service'"),
         "{error}"
     );
     // The address is free again at once, though a connection was closed by this side.

@@ -239,9 +239,7 @@ fn limits_that_can_not_be_kept_are_refused_by_name_and_change_nothing() {
     let error = host.guests().launch("d", &wrong, &[]).unwrap_err();
     assert_eq!(error.code(), Code::INVALID_ARG);
     assert!(
-        error
-            .to_string()
-            .contains("cannot start domain 'vm': there is no limit"),
+        error.to_string().contains("cannot launch its guest: there is no limit"),
         "{error}"
     );
     let refused = launch("", vec![Param::new("cpuset", "7000")]);

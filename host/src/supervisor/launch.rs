@@ -51,7 +51,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
         Error::new(
             Code::INVALID_ARG,
             Origin::DOMAIN,
-            format!("cannot start domain '{}': {what}", spec.name),
+            format!("cannot launch its guest: {what}"),
         )
     };
     if !spec.argv.first().is_some_and(|program| program.starts_with('/')) {
@@ -85,8 +85,7 @@ pub(super) fn order(shared: &Shared, id: u64, driver: &str, launch: &Launch, des
     let mut extras = Extras::from(launch);
     extras.user = extras.user.or(shared.options.user);
     for backend in &mut extras.backends {
-        *backend = address::resolve(std::mem::take(backend))
-            .map_err(|e| e.within(format!("cannot start domain '{}'", spec.name)))?;
+        *backend = address::resolve(std::mem::take(backend)).map_err(|e| e.within("cannot launch its guest"))?;
     }
     companion::check(&extras.companions).map_err(wrong)?;
     cgroup::check(&extras.limits).map_err(|refusal| wrong(refusal.to_string()))?;
@@ -182,7 +181,7 @@ pub(super) fn launch(shared: &Shared, order: &Order, descriptors: &[BorrowedFd<'
             tracing::warn!(path = %dir.display(), error = %e, "the run folder of a failed start stays");
         }
     }
-    result.map_err(|e| e.within(format!("cannot start domain '{}'", order.name)))
+    result.map_err(|e| e.within("cannot launch its guest"))
 }
 
 fn try_launch(shared: &Shared, order: &Order, descriptors: &[BorrowedFd<'_>], dir: &Path) -> Result<Launched> {
