@@ -179,7 +179,15 @@ fn hostfs() {
         let log = host.console_log("vm1");
         log.contains("\nlooked").then_some(log)
     });
-    assert!(log.contains("mounted") && log.contains("root: dev"), "{log}");
+    // What else is there depends on where the guest's files lie on this machine.
+    let root = log
+        .lines()
+        .find_map(|line| line.strip_prefix("root: "))
+        .unwrap_or_default();
+    assert!(
+        log.contains("mounted") && root.split(' ').any(|name| name == "dev"),
+        "{log}"
+    );
     for sign in ["seen: ", "the host's secret", "\nwritten", "\nnode"] {
         assert!(!log.contains(sign), "{log}");
     }
