@@ -16,6 +16,8 @@ impl Rest {
     pub(super) fn of(mut element: Element, order: &[&str]) -> Self {
         let mut elements = element.take_elements();
         arrange(&mut elements, order);
+        elements.shrink_to_fit();
+        element.attributes.shrink_to_fit();
         Self {
             attributes: element.attributes,
             elements,

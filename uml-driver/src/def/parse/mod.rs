@@ -56,7 +56,7 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     let vcpu = vcpu(processors)?;
     disks.sort_by(|a, b| change::rank(a).cmp(&change::rank(b)));
     // Fields are read in the order in which they are written here; `rest` takes what the others left.
-    Ok(DomainDef {
+    let mut def = DomainDef {
         uuid: uuid(&mut root)?,
         name: one_text(&mut root, "name").ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
         title: one_text(&mut root, "title").filter(|title| !title.is_empty()),
@@ -77,7 +77,14 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         consoles: console::consoles(&mut devices)?,
         devices_rest: Rest::of(devices, order::DEVICES),
         rest: Rest::of(root, order::DOMAIN),
-    })
+    };
+    // A definition is kept for ever and hardly ever changed; a list that grew one by one has room for four.
+    def.disks.shrink_to_fit();
+    def.folders.shrink_to_fit();
+    def.interfaces.shrink_to_fit();
+    def.serials.shrink_to_fit();
+    def.consoles.shrink_to_fit();
+    Ok(def)
 }
 
 /// Reads one device element.
