@@ -13,6 +13,11 @@ pub(crate) const CASES: &[Case] = &[
         run: threads,
     },
     Case {
+        name: "python_hears_that_what_is_not_kept_is_not_there",
+        needs: &[PythonLibvirt],
+        run: absent,
+    },
+    Case {
         name: "virt_install_offers_and_starts_a_uml_guest",
         needs: &[Root, Uml, VirtInstall],
         run: virt_install,
@@ -74,6 +79,31 @@ fn threads() {
     let path = host.document(&Document::new("vm1").xml());
     let _out = host.lockstep(&["define", &path.to_string_lossy()]).ok();
     assert_eq!(host.python(SCRIPT).ok().trim(), "good");
+}
+
+const ABSENT: &str = r#"
+import libvirt, os
+libvirt.registerErrorHandler(lambda _c, _e: None, None)
+conn = libvirt.open(os.environ["URI"])
+uuid = "00000000-0000-4000-8000-000000000001"
+for code, look, words in [
+    (43, conn.networkLookupByName, ["default"]), (43, conn.networkLookupByUUIDString, [uuid]),
+    (49, conn.storagePoolLookupByName, ["default"]), (49, conn.storagePoolLookupByUUIDString, [uuid]),
+    (49, conn.storagePoolLookupByTargetPath, ["/srv"]), (50, conn.storageVolLookupByPath, ["/srv/a.img"]),
+    (50, conn.storageVolLookupByKey, ["a"]), (53, conn.nodeDeviceLookupByName, ["computer"]),
+    (57, conn.interfaceLookupByName, ["eth0"]), (57, conn.interfaceLookupByMACString, ["52:54:00:00:00:01"]),
+    (66, conn.secretLookupByUUIDString, [uuid]), (66, conn.secretLookupByUsage, [1, "a"]),
+]:
+    try:
+        raise AssertionError(look(*words))
+    except libvirt.libvirtError as error:
+        assert error.get_error_code() == code and "this host keeps none" in str(error), (look, str(error))
+conn.close()
+print("good")
+"#;
+
+fn absent() {
+    assert_eq!(Host::start().python(ABSENT).ok().trim(), "good");
 }
 
 fn virt_install() {

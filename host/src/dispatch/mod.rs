@@ -199,7 +199,12 @@ served! {
         ConnectNumOfDefinedInterfaces => defined_interfaces, ConnectNumOfSecrets => secrets,
         ConnectListAllStoragePools => list_pools, ConnectListAllNetworks => list_networks,
         ConnectListAllInterfaces => list_interfaces, ConnectListAllNodeDevices => list_devices,
-        ConnectListAllSecrets => list_secrets;
+        ConnectListAllSecrets => list_secrets,
+        NetworkLookupByName => network, NetworkLookupByUuid => network_by_uuid,
+        StoragePoolLookupByName => pool, StoragePoolLookupByUuid => pool_by_uuid, StoragePoolLookupByTargetPath => pool_by_path,
+        StorageVolLookupByKey => volume_by_key, StorageVolLookupByPath => volume_by_path,
+        NodeDeviceLookupByName => device, InterfaceLookupByName => interface,
+        InterfaceLookupByMacString => interface_by_mac, SecretLookupByUuid => secret, SecretLookupByUsage => secret_by_usage;
     event / event:
         ConnectDomainEventCallbackRegisterAny => register, ConnectDomainEventCallbackDeregisterAny => deregister,
         ConnectDomainEventRegisterAny => register_any, ConnectDomainEventDeregisterAny => deregister_any,
