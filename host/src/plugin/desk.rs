@@ -64,13 +64,22 @@ impl Desk {
     }
 }
 
+/// Every service that a host with all its rooms offers to a plug-in.
+pub const SERVICES: [&str; 8] = [
+    "lock/1",
+    "log/1",
+    "event/1",
+    "notice/1",
+    "ports/1",
+    "spawn/1",
+    "descriptors/1",
+    "spawn/2",
+];
+
 /// Whether a host with these rooms has a service.
 pub(super) fn offers(id: &str, guests: bool) -> bool {
-    match id {
-        "lock/1" | "log/1" | "event/1" | "notice/1" | "ports/1" => true,
-        "spawn/1" | "descriptors/1" | "spawn/2" => guests,
-        _ => false,
-    }
+    let of_guests = matches!(id, "spawn/1" | "descriptors/1" | "spawn/2");
+    SERVICES.contains(&id) && (guests || !of_guests)
 }
 
 impl HostServices for Desk {

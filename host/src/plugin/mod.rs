@@ -10,6 +10,7 @@
 //! A plug-in's library is never unmapped. Nothing that one plug-in does, short of a signal, ends the host or keeps
 //! another one from working.
 
+mod candidate;
 mod desk;
 mod elf;
 mod layout;
@@ -24,7 +25,8 @@ mod trust;
 
 pub mod entry;
 
-pub use desk::GuestRoom;
+pub use candidate::Candidate;
+pub use desk::{GuestRoom, SERVICES};
 pub use entry::{Context, Plugin};
 pub use refusal::Refusal;
 pub use registry::{Inbox, Plugins, Rooms};

@@ -1,24 +1,21 @@
 //! `Plugins`: every plug-in that was found, ready or quarantined, and who serves what.
 
+use super::candidate::checked;
 use super::desk::{Desk, GuestRoom, offers};
 use super::entry::{Context, Plugin};
-use super::load::{Mapped, map, offer};
+use super::load::map;
 use super::manifest::Facts;
 use super::refusal::Refusal;
+use super::search;
 use super::services::log::LogDesk;
 use super::status::PluginStatus;
 use super::trust::{Trust, open_plugin};
-use super::{layout, search};
 use crate::event::Events;
 use crate::lock::Locks;
 use crate::supervisor::Sink;
-use driver_api::abi::interface::Table;
-use driver_api::abi::manifest::{KIND_NWFILTER, KIND_VIRT};
-use driver_api::abi::nwfilter::FilterV1;
-use driver_api::abi::virt::VirtV1;
+use driver_api::abi::manifest::KIND_NWFILTER;
 use driver_api::driver::Config;
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::loaded::{Misfit, Offer};
 use driver_api::kit::offer::host_ref;
 use driver_api::types::guest::{GuestEvent, GuestId};
 use parking_lot::RwLock;
@@ -307,7 +304,9 @@ impl Shared {
         let mapped = map(file, |id| offers(id, guests))?;
         slot.facts = Some(mapped.facts.clone());
         self.check_name(mapped.facts.name)?;
-        let offer = checked(&mapped, slot)?;
+        let checked = checked(&mapped);
+        (slot.interfaces, slot.refused) = (checked.interfaces, checked.refused);
+        let offer = checked.offer?;
         let fails = |cause| Refusal::Fails { step: "open", cause };
         let config = setup(mapped.facts.name).map_err(|error| Refusal::Folders(error.to_string()))?;
         let desk = self.desk(mapped.facts.name);
@@ -355,34 +354,6 @@ impl Shared {
             shared: self.me.clone(),
         }))
     }
-}
-
-/// What a mapped plug-in offers, if that is what a driver of its kind must.
-fn checked(mapped: &Mapped, slot: &mut Slot) -> std::result::Result<Offer, Refusal> {
-    let misfit = |misfit: &Misfit| {
-        tracing::debug!(
-            plugin = mapped.facts.name,
-            interface = misfit.interface,
-            report = misfit.report,
-            "misfit"
-        );
-        layout::condense(misfit)
-    };
-    let refuse = |what: String| Refusal::Layout {
-        api: mapped.facts.api(),
-        what,
-    };
-    let offer = offer(mapped).map_err(|core| refuse(misfit(&core)))?;
-    slot.refused = offer.misfits().iter().map(misfit).collect();
-    slot.interfaces = offer.interfaces();
-    for (kind, id) in [(KIND_VIRT, VirtV1::ID), (KIND_NWFILTER, FilterV1::ID)] {
-        if mapped.facts.kind & kind == 0 || slot.interfaces.contains(&id) {
-            continue;
-        }
-        let wrong = offer.misfits().iter().find(|misfit| misfit.interface == id);
-        return Err(wrong.map_or(Refusal::Lacks(id), |wrong| refuse(layout::condense(wrong))));
-    }
-    Ok(offer)
 }
 
 impl Slot {

@@ -1,0 +1,5 @@
+//! What a driver leaves behind.
+
+use crate::check::Check;
+
+pub(crate) const CHECKS: &[Check] = &[];

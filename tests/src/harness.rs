@@ -1,0 +1,95 @@
+//! The suite as `cargo test`: one entry a check, for a driver's own `tests/conformance.rs` with `harness = false`.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     conformance::harness(&conformance::harness::library("foo_driver"), conformance::runner::Options::default())
+//! }
+//! ```
+
+use crate::check::Verdict;
+use crate::runner::plan::Planned;
+use crate::runner::{Options, Session, child, guard};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Runs what this program was started for by itself: a supervisor, a cell, a guard or a check. Must be the first thing in
+/// `main` of a program that runs checks; [`harness`] does it.
+#[must_use]
+pub fn entry() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next()?;
+    let rest = || {
+        arguments
+            .map(|rest| rest.to_string_lossy().into_owned())
+            .collect::<Vec<String>>()
+    };
+    match first.to_str()? {
+        lockstep::supervisor::child::ARGUMENT => Some(lockstep::supervisor::child::main()),
+        child::ARGUMENT => Some(child::main()),
+        guard::CELL => Some(guard::cell(&rest())),
+        guard::GUARD => Some(guard::guard(&rest())),
+        _ => None,
+    }
+}
+
+/// The library of the package whose test this is: beside the test's own folder, where cargo puts it.
+#[must_use]
+pub fn library(name: &str) -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let built = program.ancestors().nth(2).unwrap_or(Path::new("."));
+    built.join(format!("lib{}.so", name.replace('-', "_")))
+}
+
+/// Runs the suite on one plug-in as a test program: lists, filters and reports as cargo's own tests do. A check that is
+/// skipped is shown as ignored, with its reason.
+#[must_use]
+pub fn harness(plugin: &Path, options: Options) -> ExitCode {
+    if let Some(code) = entry() {
+        return code;
+    }
+    let session = match Session::open(plugin, &options) {
+        Ok(session) => Arc::new(session),
+        Err(error) => {
+            eprintln!("conformance: {error}");
+            return ExitCode::from(crate::runner::outcome::exit::CANNOT_RUN);
+        }
+    };
+    eprintln!("conformance: seed {}", session.seed());
+    let plan = session.plan(&options.selection);
+    let trials = plan
+        .checks
+        .into_iter()
+        .map(|planned| trial(&session, planned))
+        .collect();
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(session: &Arc<Session>, planned: Planned) -> Trial {
+    let session = Arc::clone(session);
+    let check = planned.check;
+    let skipped = planned.skip.as_ref().map(|(reason, _)| format!("skipped: {reason}"));
+    let name = format!("{} {}", check.id, check.title);
+    let trial = Trial::test(name, move || {
+        let outcome = session.try_one(&planned);
+        match &outcome.verdict {
+            Verdict::Passed => Ok(()),
+            // Told as passed: cargo's tests know no skip at run time; the reason is shown.
+            Verdict::Skipped { reason, text } => {
+                eprintln!("{}: skipped ({reason}): {text}", check.id);
+                Ok(())
+            }
+            Verdict::Failed { .. } if outcome.is_warning() => {
+                eprintln!("{}", crate::runner::report::human::line(&outcome));
+                Ok(())
+            }
+            Verdict::Failed { .. } => Err(Failed::from(crate::runner::report::human::line(&outcome))),
+        }
+    });
+    match skipped {
+        Some(kind) => trial.with_kind(kind).with_ignored_flag(true),
+        None => trial.with_kind(check.level.to_string()),
+    }
+}

@@ -1,0 +1,196 @@
+//! The `conformance` binary: runs the suite on a plug-in, lists the checks, explains one.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use conformance::catalogue;
+use conformance::check::Check;
+use conformance::profile;
+use conformance::runner::outcome::exit;
+use conformance::runner::plan::Selection;
+use conformance::runner::report::human;
+use conformance::runner::{Options, Session};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Tests a Lockstep driver: whether it keeps every rule that the host and other drivers rely on.
+#[derive(Debug, Parser)]
+#[command(name = "conformance", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures, 2 it can not run, 3 a profile is not met.
+    Run(Run),
+    /// Lists the checks.
+    List {
+        /// Only those of this profile.
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// Says what a check is about, why its rule exists and how a driver that breaks it is mended.
+    Explain {
+        /// The check's id, or a clause of the book.
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// The plug-in's file.
+    plugin: PathBuf,
+    /// Documents, options and timings for this driver (default: `<plugin>.conformance.toml` beside it, else built in).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only the checks of this profile; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    profile: Vec<String>,
+    /// Only checks with this in their id, clause or title; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Not this check, or none of this group; may be given several times.
+    #[arg(long, value_name = "ID")]
+    skip: Vec<String>,
+    /// Begins all that is random here: the same seed gives the same run.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many checks at once (default: one for each processor).
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// How many seconds one check may take.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    timeout: u64,
+    /// How the report is written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Counts what a driver should do, and does not, as a failure.
+    #[arg(long)]
+    strict: bool,
+    /// Leaves the checks' folders where they are, and says where.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+}
+
+fn main() -> ExitCode {
+    // Before anything else: a supervisor or a check's process stays as small as it starts.
+    if let Some(code) = conformance::entry() {
+        return code;
+    }
+    let done = match Cli::parse().command {
+        Command::Run(asked) => run(asked),
+        Command::List { profile } => list(profile.as_deref()),
+        Command::Explain { id } => explain(&id),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("conformance: {error}");
+            ExitCode::from(exit::CANNOT_RUN)
+        }
+    }
+}
+
+type Done = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn run(asked: Run) -> Done {
+    for name in &asked.profile {
+        if !profile::PROFILES.iter().any(|profile| profile.name == name) {
+            let known: Vec<&str> = profile::PROFILES.iter().map(|profile| profile.name).collect();
+            return Err(format!("there is no profile '{name}'; there are: {}", known.join(", ")).into());
+        }
+    }
+    let options = Options {
+        selection: Selection {
+            filter: asked.filter,
+            skip: asked.skip,
+            profiles: asked.profile,
+        },
+        config: asked.config,
+        seed: asked.seed,
+        jobs: asked.jobs.unwrap_or_else(|| Options::default().jobs),
+        timeout: Duration::from_secs(asked.timeout),
+        keep: asked.keep,
+    };
+    let session = Session::open(&asked.plugin, &options)?;
+    let human = asked.format == Format::Human;
+    if human {
+        say(&human::head(
+            &asked.plugin,
+            session.facts(),
+            session.seed(),
+            session.walls().name(),
+        ))?;
+    }
+    let plan = session.plan(&options.selection);
+    let run = session.try_all(plan, options.jobs, &|outcome| {
+        if human {
+            // A reader that went away is told of by the exit code only.
+            let _told = say(&human::line(outcome));
+        }
+    });
+    match asked.format {
+        Format::Human => say(&human::summary(&run))?,
+    }
+    if let Some(folder) = session.close() {
+        eprintln!("conformance: the checks' folders are in '{}'", folder.display());
+    }
+    Ok(ExitCode::from(run.exit(asked.strict)))
+}
+
+fn list(wanted: Option<&str>) -> Done {
+    let mut text = String::new();
+    for check in catalogue::all() {
+        let profile = profile::of(check).name;
+        if wanted.is_none_or(|wanted| wanted == profile) {
+            let (id, level, clause, title) = (check.id, check.level.to_string(), check.clause, check.title);
+            text.push_str(&format!("{id:<9} {level:<6} {profile:<17} {clause:<28} {title}\n"));
+        }
+    }
+    if text.is_empty() {
+        let wanted = wanted.unwrap_or_default();
+        return Err(format!("no check belongs to a profile '{wanted}'").into());
+    }
+    say(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(id: &str) -> Done {
+    let fits = |check: &&Check| check.id.eq_ignore_ascii_case(id) || check.clause == id;
+    let found: Vec<&Check> = catalogue::all().filter(fits).collect();
+    if found.is_empty() {
+        return Err(format!("no check and no clause is called '{id}' ('conformance list' shows them)").into());
+    }
+    for check in found {
+        let needs = match check.needs {
+            [] => String::from("nothing but a driver"),
+            needs => needs.join(", "),
+        };
+        let root = if check.privileged { ", and root" } else { "" };
+        say(&format!(
+            "{} ({}): {}\n\n  clause   {} (docs/driver-author)\n  profile  {}\n  needs    {needs}{root}\n\n  Why:     {}\n\n  To mend: {}\n\n",
+            check.id,
+            check.level,
+            check.title,
+            check.clause,
+            profile::of(check).name,
+            check.why,
+            check.fix
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

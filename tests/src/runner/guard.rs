@@ -1,0 +1,265 @@
+//! What stands around a check's process: a cell that makes namespaces, and a guard inside them that outlives whatever the
+//! plug-in does, tells how it ended and takes everything along.
+//!
+//! ```text
+//!  runner --- __cell (own session, unshares) --- __guard (process 1 of the PID namespace) --- __check (the plug-in)
+//!     ^---------------------- report: status and verdict -------------'        ^--- order, verdict ---'
+//! ```
+
+use super::child::{self, status_of};
+use super::order::{Ended, Order, Report, Status};
+use super::{cgroup, sys};
+use crate::process;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open, set_child_subreaper,
+    set_parent_process_death_signal, setrlimit,
+};
+use rustix::thread::{CapabilitySet, UnshareFlags, clear_ambient_capability_set, configure_capability_in_ambient_set};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// The argument that makes this binary a cell.
+pub(crate) const CELL: &str = "__cell";
+/// The argument that makes this binary a guard.
+pub(crate) const GUARD: &str = "__guard";
+/// In place of a time limit: only see whether the walls stand.
+pub(crate) const PROBE: &str = "probe";
+
+/// How long the guard may be late before the cell ends it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What separates a check from the rest of the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Walls {
+    /// PID, mount, network and IPC namespaces, as root.
+    Full,
+    /// A user namespace with a PID and a mount namespace in it.
+    User,
+    /// A session and a process group; orphans are adopted.
+    Group,
+}
+
+impl Walls {
+    /// The name on the command line and in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::User => "user",
+            Self::Group => "group",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Full, Self::User, Self::Group]
+            .into_iter()
+            .find(|walls| walls.name() == name)
+    }
+
+    fn flags(self) -> UnshareFlags {
+        let pid = UnshareFlags::NEWPID | UnshareFlags::NEWNS | UnshareFlags::NEWIPC;
+        match self {
+            Self::Full => pid | UnshareFlags::NEWNET,
+            Self::User => pid | UnshareFlags::NEWUSER,
+            Self::Group => UnshareFlags::empty(),
+        }
+    }
+
+    /// The best that this machine gives to this user.
+    #[must_use]
+    pub fn best() -> Self {
+        let stand = |walls: &Self| {
+            let tried = Command::new("/proc/self/exe")
+                .args([CELL, walls.name(), PROBE])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            tried.is_ok_and(|status| status.success())
+        };
+        let root = rustix::process::geteuid().is_root();
+        let first = if root { Self::Full } else { Self::User };
+        if stand(&first) { first } else { Self::Group }
+    }
+}
+
+/// The cell: makes the namespaces and waits for the guard in them.
+pub(crate) fn cell(arguments: &[String]) -> ExitCode {
+    let [walls, limit] = arguments else {
+        return ExitCode::from(2);
+    };
+    let Some(walls) = Walls::named(walls) else {
+        return ExitCode::from(2);
+    };
+    let _leader = rustix::process::setsid();
+    let _tied = set_parent_process_death_signal(Some(Signal::KILL));
+    cgroup::enter();
+    if walls == Walls::Group {
+        return guard(arguments);
+    }
+    match wall_in(walls).and_then(|()| guarded(walls, limit)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("conformance: the check can not be walled in: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wall_in(walls: Walls) -> io::Result<()> {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    sys::unshare(walls.flags())?;
+    if walls == Walls::User {
+        // Its own number inside as outside: a driver must not take itself for root.
+        std::fs::write("/proc/self/setgroups", "deny")?;
+        std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
+        std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+        // The guard is another program, to which a user who is not root takes no capability along otherwise.
+        let mut sets = rustix::thread::capabilities(None)?;
+        sets.inheritable |= CapabilitySet::SYS_ADMIN;
+        rustix::thread::set_capabilities(None, sets)?;
+        configure_capability_in_ambient_set(CapabilitySet::SYS_ADMIN, true)?;
+    }
+    Ok(())
+}
+
+fn guarded(walls: Walls, limit: &str) -> io::Result<ExitCode> {
+    let mut guard = Command::new("/proc/self/exe")
+        .args([GUARD, walls.name(), limit])
+        .spawn()?;
+    if limit == PROBE {
+        return Ok(if guard.wait()?.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
+    let time = Duration::from_millis(limit.parse().unwrap_or(0)) + GRACE;
+    let ended = Pid::from_raw(i32::try_from(guard.id()).unwrap_or(0))
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+        .is_some_and(|pidfd| ready(&pidfd, time));
+    if !ended {
+        guard.kill()?;
+    }
+    // With process 1 the kernel ends all others of the namespace, and only then lets this return.
+    let code = guard.wait()?;
+    Ok(if code.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Whether something comes from a descriptor within this time.
+fn ready(fd: &OwnedFd, time: Duration) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let time = Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    };
+    matches!(poll(&mut fds, Some(&time)), Ok(count) if count > 0)
+}
+
+/// The guard: starts the check, waits for it within its time, tells how it ended.
+pub(crate) fn guard(arguments: &[String]) -> ExitCode {
+    let [walls, limit] = arguments else {
+        return ExitCode::from(2);
+    };
+    let walls = Walls::named(walls).unwrap_or(Walls::Group);
+    let _tied = set_parent_process_death_signal(Some(Signal::KILL));
+    if let Err(error) = furnish(walls) {
+        eprintln!("conformance: the check's namespaces can not be set up: {error}");
+        return ExitCode::FAILURE;
+    }
+    if limit == PROBE {
+        return ExitCode::SUCCESS;
+    }
+    let time = Duration::from_millis(limit.parse().unwrap_or(0));
+    match watch(walls, time) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("conformance: the check can not be watched: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn furnish(walls: Walls) -> io::Result<()> {
+    if walls == Walls::Group {
+        set_child_subreaper(Some(rustix::process::getpid()))?;
+        return Ok(());
+    }
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    let hardened = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", "/proc", "proc", hardened, None)?;
+    if walls == Walls::Full {
+        // Absent `ip` costs a check only the loopback device, which is told where one is wanted.
+        let _up = Command::new("ip")
+            .args(["link", "set", "lo", "up"])
+            .stderr(Stdio::null())
+            .status();
+    } else {
+        clear_ambient_capability_set()?;
+    }
+    Ok(())
+}
+
+fn watch(walls: Walls, time: Duration) -> io::Result<()> {
+    let mut channel = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
+    let mut line = String::new();
+    BufReader::new(&channel).read_line(&mut line)?;
+    let order: Order = serde_json::from_str(&line)?;
+    limit_resources();
+    let ended = attend(&order, time)?;
+    if walls == Walls::Group {
+        let _left = process::end_descendants();
+    }
+    let report = Report {
+        nonce: order.nonce,
+        ended,
+    };
+    let mut line = serde_json::to_vec(&report)?;
+    line.push(b'\n');
+    // As process 1 this one takes all others along when it ends.
+    channel.write_all(&line)
+}
+
+fn limit_resources() {
+    let limit = |resource, most| {
+        let both = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        // A hard limit that is lower already does as well.
+        let _set = setrlimit(resource, both);
+    };
+    limit(Resource::Core, 0);
+    limit(Resource::Fsize, 4 << 30);
+}
+
+fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
+    let deadline = Instant::now() + time;
+    let running = child::start(order)?;
+    let own = running.pid();
+    let pidfd = own.map(|pid| pidfd_open(pid, PidfdFlags::empty())).transpose()?;
+    loop {
+        // Orphans of the check come here too; they must not pile up.
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if Some(pid) == own {
+                return Ok(running.ended(status_of(status)));
+            }
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(running.ended(Status::TimedOut));
+        }
+        if let Some(pidfd) = &pidfd {
+            ready(pidfd, left.min(Duration::from_millis(200)));
+        }
+    }
+}

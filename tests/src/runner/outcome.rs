@@ -1,0 +1,166 @@
+//! `Outcome` of one check and `Run` of all: what was found, what it means for the profiles, and the exit code.
+
+use super::guard::Walls;
+use super::is_forgiven;
+use crate::bench::Facts;
+use crate::check::{Check, Level, Reason, Verdict};
+use crate::profile::{self, Profile};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What became of one check.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The check.
+    pub check: &'static Check,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What its process wrote.
+    pub output: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Whether the driver broke a rule that it must keep.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed { .. }) && self.check.level == Level::Must
+    }
+
+    /// Whether the driver broke a rule that it should keep.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self.verdict, Verdict::Failed { .. }) && self.check.level == Level::Should
+    }
+
+    /// Why it was skipped, if it was.
+    #[must_use]
+    pub const fn skipped(&self) -> Option<(Reason, &String)> {
+        match &self.verdict {
+            Verdict::Skipped { reason, text } => Some((*reason, text)),
+            _ => None,
+        }
+    }
+}
+
+/// All that a run found.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The plug-in as its author named it.
+    pub plugin: PathBuf,
+    /// Who it says it is; the host's words when it is refused.
+    pub facts: Result<Facts, String>,
+    /// The run's seed.
+    pub seed: u64,
+    /// What stood between the checks and the machine.
+    pub walls: Walls,
+    /// The profiles that are judged.
+    pub profiles: Vec<Profile>,
+    /// Profiles that were asked for and are not offered.
+    pub missing: Vec<String>,
+    /// One for each check of the plan, in order.
+    pub outcomes: Vec<Outcome>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Whether a driver keeps what a profile promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProfileVerdict {
+    /// Every must passed.
+    Met,
+    /// So many musts failed.
+    Broken(usize),
+    /// None failed, but so many were skipped.
+    Unproven(usize),
+    /// None of its checks was asked for.
+    Untried,
+}
+
+/// The exit codes of `conformance run`.
+pub mod exit {
+    /// Every must passed.
+    pub const PASS: u8 = 0;
+    /// A must failed.
+    pub const FAILURES: u8 = 1;
+    /// The suite could not run, or there was nothing to run.
+    pub const CANNOT_RUN: u8 = 2;
+    /// Nothing failed, but a must of a profile was skipped, or a profile that was asked for is not offered.
+    pub const PROFILE_NOT_MET: u8 = 3;
+}
+
+impl Run {
+    /// The verdict on each profile.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<(Profile, ProfileVerdict)> {
+        let verdict = |profile: Profile| {
+            let musts = self
+                .outcomes
+                .iter()
+                .filter(|outcome| outcome.check.level == Level::Must && profile::of(outcome.check) == profile);
+            let (mut tried, mut failed, mut skipped) = (0, 0, 0);
+            for outcome in musts {
+                match &outcome.verdict {
+                    Verdict::Passed => tried += 1,
+                    Verdict::Failed { .. } => failed += 1,
+                    Verdict::Skipped { reason, .. } if !is_forgiven(*reason) => skipped += 1,
+                    Verdict::Skipped { .. } => {}
+                }
+            }
+            let verdict = match (tried, failed, skipped) {
+                (_, 1.., _) => ProfileVerdict::Broken(failed),
+                (_, 0, 1..) => ProfileVerdict::Unproven(skipped),
+                (0, 0, 0) => ProfileVerdict::Untried,
+                (_, 0, 0) => ProfileVerdict::Met,
+            };
+            (profile, verdict)
+        };
+        self.profiles.iter().copied().map(verdict).collect()
+    }
+
+    /// How many passed, failed, were warned of and were skipped.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let count = |test: fn(&Outcome) -> bool| self.outcomes.iter().filter(|outcome| test(outcome)).count();
+        Counts {
+            passed: count(|outcome| outcome.verdict == Verdict::Passed),
+            failed: count(Outcome::is_failure),
+            warned: count(Outcome::is_warning),
+            skipped: count(|outcome| outcome.skipped().is_some()),
+        }
+    }
+
+    /// The exit code for this run; `strict` counts warnings as failures.
+    #[must_use]
+    pub fn exit(&self, strict: bool) -> u8 {
+        let counts = self.counts();
+        if counts.failed > 0 || (strict && counts.warned > 0) {
+            return exit::FAILURES;
+        }
+        if !self.missing.is_empty() {
+            return exit::PROFILE_NOT_MET;
+        }
+        if counts.passed + counts.warned == 0 {
+            return exit::CANNOT_RUN;
+        }
+        let unproven = |(_, verdict): &(Profile, ProfileVerdict)| matches!(verdict, ProfileVerdict::Unproven(_));
+        if self.verdicts().iter().any(unproven) {
+            return exit::PROFILE_NOT_MET;
+        }
+        exit::PASS
+    }
+}
+
+/// Numbers of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Kept rules.
+    pub passed: usize,
+    /// Broken musts.
+    pub failed: usize,
+    /// Broken shoulds.
+    pub warned: usize,
+    /// Not tried.
+    pub skipped: usize,
+}

@@ -1,0 +1,111 @@
+//! The report for people: a line a check as it ends, failures in full, then the sum of it all.
+
+use crate::check::{Level, Reason, Verdict};
+use crate::runner::outcome::{Outcome, ProfileVerdict, Run};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// How much of what a check wrote is shown.
+const LINES: usize = 20;
+
+/// What stands above the checks.
+#[must_use]
+pub fn head(plugin: &Path, facts: Result<&crate::bench::Facts, &str>, seed: u64, walls: &str) -> String {
+    let file = plugin.file_name().unwrap_or_default().to_string_lossy();
+    match facts {
+        Ok(facts) => format!(
+            "{file}: driver '{}' {}, built for driver-api {}\noffers: {}\nseed {seed}, walls: {walls}\n\n",
+            facts.name,
+            facts.version,
+            facts.api,
+            facts.interfaces.join(" ")
+        ),
+        Err(refusal) => format!("{file}: {refusal}\nseed {seed}, walls: {walls}\n\n"),
+    }
+}
+
+/// One check, as it ends.
+#[must_use]
+pub fn line(outcome: &Outcome) -> String {
+    let check = outcome.check;
+    let word = match (&outcome.verdict, check.level) {
+        (Verdict::Passed, _) => "pass",
+        (Verdict::Failed { .. }, Level::Must) => "FAIL",
+        (Verdict::Failed { .. }, Level::Should) => "warn",
+        (Verdict::Skipped { .. }, _) => "skip",
+    };
+    let mut text = format!("{word}  {:<9} {}", check.id, check.title);
+    match &outcome.verdict {
+        Verdict::Passed => {
+            let took = outcome.took.as_secs_f64();
+            if took >= 1.0 {
+                let _infallible = write!(text, " ({took:.1} s)");
+            }
+        }
+        Verdict::Skipped { reason, text: why } => {
+            let _infallible = write!(text, " [{reason}: {why}]");
+        }
+        Verdict::Failed { text: found } => {
+            let _infallible = write!(text, "\n      {} {}, {}", check.level, check.clause, indent(found));
+            let written: Vec<&str> = outcome.output.lines().collect();
+            if !written.is_empty() {
+                let first = written.len().saturating_sub(LINES);
+                text.push_str("\n      what its process wrote:");
+                for line in &written[first..] {
+                    let _infallible = write!(text, "\n      | {line}");
+                }
+            }
+            let _infallible = write!(
+                text,
+                "\n      why, and how to mend it: conformance explain {}",
+                check.id
+            );
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.trim_end().replace('\n', "\n      ")
+}
+
+/// What stands below the checks.
+#[must_use]
+pub fn summary(run: &Run) -> String {
+    let counts = run.counts();
+    let mut text = format!("\n{} passed, {} failed", counts.passed, counts.failed);
+    if counts.warned > 0 {
+        let _infallible = write!(text, ", {} warnings", counts.warned);
+    }
+    let mut reasons: BTreeMap<Reason, usize> = BTreeMap::new();
+    for (reason, _) in run.outcomes.iter().filter_map(Outcome::skipped) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    if counts.skipped > 0 {
+        let parts: Vec<String> = reasons
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
+        let _infallible = write!(text, ", {} skipped ({})", counts.skipped, parts.join(", "));
+    }
+    let _infallible = writeln!(text, " in {:.1} s", run.took.as_secs_f64());
+    for (profile, verdict) in run.verdicts() {
+        let said = match verdict {
+            ProfileVerdict::Met => String::from("met"),
+            ProfileVerdict::Broken(count) => format!("NOT MET: {count} musts failed"),
+            ProfileVerdict::Unproven(count) => format!("not proven: {count} musts were skipped"),
+            ProfileVerdict::Untried => String::from("not tried"),
+        };
+        let _infallible = writeln!(text, "profile {:<17} {said}", profile.name);
+    }
+    for name in &run.missing {
+        let _infallible = writeln!(text, "profile {name:<17} NOT MET: the plug-in does not offer it");
+    }
+    if run.outcomes.is_empty() {
+        text.push_str("no check was chosen: nothing was tested\n");
+    }
+    let _infallible = writeln!(text, "again with the same seed: --seed {}", run.seed);
+    text
+}

@@ -1,0 +1,3 @@
+//! Reports of a run, for people and for programs.
+
+pub mod human;
