@@ -367,10 +367,12 @@ impl Ctx {
     }
 
     fn fill(&self, template: &str, name: &str, uuid: Uuid) -> String {
+        let beside = self.plugin_as_given().parent().unwrap_or(Path::new("/"));
         template
             .replace("@NAME@", name)
             .replace("@UUID@", &uuid.to_string())
             .replace("@DRIVER@", &self.order.driver)
             .replace("@ROOT@", &self.root().to_string_lossy())
+            .replace("@BESIDE@", &beside.to_string_lossy())
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// What the suite must know of a driver and can not find out.
 ///
-/// In every document `@NAME@`, `@UUID@`, `@DRIVER@` (the driver's name) and `@ROOT@` (the check's folder) are filled in.
+/// In every document `@NAME@`, `@UUID@`, `@DRIVER@` (the driver's name), `@ROOT@` (the check's folder) and `@BESIDE@` (the
+/// folder of the plug-in's file) are filled in.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fixtures {

@@ -4,13 +4,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use conformance::catalogue;
 use conformance::check::Check;
 use conformance::profile;
+use conformance::runner::guard::Walls;
 use conformance::runner::outcome::exit;
 use conformance::runner::plan::Selection;
-use conformance::runner::report::human;
+use conformance::runner::report::{human, json, junit, tap};
 use conformance::runner::{Options, Session};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Tests a Lockstep driver: whether it keeps every rule that the host and other drivers rely on.
@@ -63,6 +65,9 @@ struct Run {
     /// How many seconds one check may take.
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
+    /// What separates the checks from this machine (default: the best that it gives to this user).
+    #[arg(long, value_parser = ["full", "user", "group"])]
+    walls: Option<String>,
     /// How the report is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -78,6 +83,12 @@ struct Run {
 enum Format {
     /// For people.
     Human,
+    /// TAP, version 14.
+    Tap,
+    /// JUnit's XML.
+    Junit,
+    /// One JSON document.
+    Json,
 }
 
 fn main() -> ExitCode {
@@ -125,26 +136,36 @@ fn run(asked: Run) -> Done {
         jobs: asked.jobs.unwrap_or_else(|| Options::default().jobs),
         timeout: Duration::from_secs(asked.timeout),
         keep: asked.keep,
+        walls: asked.walls.as_deref().and_then(Walls::named),
     };
     let session = Session::open(&asked.plugin, &options)?;
-    let human = asked.format == Format::Human;
-    if human {
-        say(&human::head(
+    let plan = session.plan(&options.selection);
+    match asked.format {
+        Format::Human => say(&human::head(
             &asked.plugin,
             session.facts(),
             session.seed(),
             session.walls().name(),
-        ))?;
+        ))?,
+        Format::Tap => say(&tap::head(plan.checks.len(), session.seed()))?,
+        Format::Junit | Format::Json => {}
     }
-    let plan = session.plan(&options.selection);
+    let number = AtomicUsize::new(0);
     let run = session.try_all(plan, options.jobs, &|outcome| {
-        if human {
-            // A reader that went away is told of by the exit code only.
-            let _told = say(&human::line(outcome));
-        }
+        let number = number.fetch_add(1, Ordering::Relaxed) + 1;
+        let line = match asked.format {
+            Format::Human => human::line(outcome),
+            Format::Tap => tap::line(number, outcome),
+            Format::Junit | Format::Json => return,
+        };
+        // A reader that went away is told of by the end of the report.
+        let _told = say(&line);
     });
     match asked.format {
         Format::Human => say(&human::summary(&run))?,
+        Format::Tap => say(&tap::foot(&run))?,
+        Format::Junit => say(&junit::document(&run))?,
+        Format::Json => say(&format!("{:#}\n", json::document(&run, asked.strict)))?,
     }
     if let Some(folder) = session.close() {
         eprintln!("conformance: the checks' folders are in '{}'", folder.display());

@@ -421,6 +421,33 @@ impl Bench {
         }
     }
 
+    /// Marks a lock of the driver as one whose last holder died.
+    ///
+    /// # Errors
+    /// The lock can not be had.
+    pub fn poison(&self, lock: Lock) -> Outcome {
+        let locks = Arc::clone(&self.desk.locks);
+        let died = std::thread::spawn(move || -> std::result::Result<(), lockstep::lock::LockError> {
+            let call = locks.session_open(NUMBER, "the suite dies with this")?;
+            let who = Caller {
+                plugin: NUMBER,
+                call: call.id,
+            };
+            let key = LockKey {
+                rank: lock.rank,
+                uuid: lock.uuid,
+            };
+            let held = locks.acquire(who, key, EXCLUSIVE, 0)?;
+            locks.release(who, held.handle, true)?;
+            locks.end_call(who).map(|_| ())
+        });
+        match died.join() {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::new(format!("the bench can not hold {lock}: {error}"))),
+            Err(_) => Err(Failure::new(format!("the bench's thread that held {lock} died"))),
+        }
+    }
+
     /// What was seen so far: calls in both directions, holds, events, broken rules.
     #[must_use]
     pub fn recording(&self) -> Recording {

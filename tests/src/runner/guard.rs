@@ -55,7 +55,9 @@ impl Walls {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The walls with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         [Self::Full, Self::User, Self::Group]
             .into_iter()
             .find(|walls| walls.name() == name)

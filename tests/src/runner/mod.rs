@@ -40,6 +40,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether the checks' folders stay.
     pub keep: bool,
+    /// What separates checks from the machine; the best that there is when not said.
+    pub walls: Option<Walls>,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(60),
             keep: false,
+            walls: None,
         }
     }
 }
@@ -128,7 +131,7 @@ impl Session {
             copy,
             given,
             fixtures,
-            walls: Walls::best(),
+            walls: options.walls.unwrap_or_else(Walls::best),
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX))),
             timeout: options.timeout,
             keep: options.keep,

@@ -5,6 +5,7 @@ use super::is_forgiven;
 use crate::bench::Facts;
 use crate::check::{Check, Level, Reason, Verdict};
 use crate::profile::{self, Profile};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,17 @@ pub enum ProfileVerdict {
     Unproven(usize),
     /// None of its checks was asked for.
     Untried,
+}
+
+impl fmt::Display for ProfileVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Met => f.write_str("met"),
+            Self::Broken(count) => write!(f, "NOT MET: {count} musts failed"),
+            Self::Unproven(count) => write!(f, "not proven: {count} musts were skipped"),
+            Self::Untried => f.write_str("not tried"),
+        }
+    }
 }
 
 /// The exit codes of `conformance run`.

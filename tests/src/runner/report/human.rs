@@ -1,7 +1,7 @@
 //! The report for people: a line a check as it ends, failures in full, then the sum of it all.
 
 use crate::check::{Level, Reason, Verdict};
-use crate::runner::outcome::{Outcome, ProfileVerdict, Run};
+use crate::runner::outcome::{Outcome, Run};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -92,13 +92,7 @@ pub fn summary(run: &Run) -> String {
     }
     let _infallible = writeln!(text, " in {:.1} s", run.took.as_secs_f64());
     for (profile, verdict) in run.verdicts() {
-        let said = match verdict {
-            ProfileVerdict::Met => String::from("met"),
-            ProfileVerdict::Broken(count) => format!("NOT MET: {count} musts failed"),
-            ProfileVerdict::Unproven(count) => format!("not proven: {count} musts were skipped"),
-            ProfileVerdict::Untried => String::from("not tried"),
-        };
-        let _infallible = writeln!(text, "profile {:<17} {said}", profile.name);
+        let _infallible = writeln!(text, "profile {:<17} {verdict}", profile.name);
     }
     for name in &run.missing {
         let _infallible = writeln!(text, "profile {name:<17} NOT MET: the plug-in does not offer it");

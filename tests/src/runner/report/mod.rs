@@ -1,3 +1,6 @@
 //! Reports of a run, for people and for programs.
 
 pub mod human;
+pub mod json;
+pub mod junit;
+pub mod tap;

@@ -1,0 +1,91 @@
+//! The report as JUnit's XML, as build servers read it.
+
+use crate::check::Verdict;
+use crate::profile;
+use crate::runner::outcome::Run;
+use driver_api::kit::xml::Element;
+use std::time::Duration;
+
+/// The whole report.
+#[must_use]
+pub fn document(run: &Run) -> String {
+    let counts = run.counts();
+    let property = |name: &str, value: &str| {
+        Element::new("property")
+            .with_attr("name", name)
+            .with_attr("value", clean(value))
+    };
+    let mut properties = Element::new("properties")
+        .with_child(property("seed", &run.seed.to_string()))
+        .with_child(property("walls", run.walls.name()));
+    for (profile, verdict) in run.verdicts() {
+        properties = properties.with_child(property(&format!("profile {}", profile.name), &verdict.to_string()));
+    }
+    // What a driver should do and does not is no failure: build servers know nothing in between.
+    let cases = run.outcomes.iter().map(|outcome| {
+        let check = outcome.check;
+        let case = Element::new("testcase")
+            .with_attr("name", format!("{} {}", check.id, check.title))
+            .with_attr("classname", format!("conformance.{}", profile::of(check).name))
+            .with_attr("time", seconds(outcome.took));
+        let case = match &outcome.verdict {
+            Verdict::Passed => case,
+            Verdict::Skipped { reason, text } => {
+                let message = clean(&format!("{reason}: {text}"));
+                case.with_child(Element::new("skipped").with_attr("message", message))
+            }
+            Verdict::Failed { text } if outcome.is_failure() => {
+                let failure = Element::new("failure")
+                    .with_attr("message", clean(text))
+                    .with_attr("type", check.clause);
+                case.with_child(failure.with_text(clean(check.fix)))
+            }
+            Verdict::Failed { text } => {
+                let message = clean(&format!("should, and does not: {text}"));
+                case.with_child(Element::new("skipped").with_attr("message", message))
+            }
+        };
+        match outcome.output.as_str() {
+            "" => case,
+            output => case.with_child(Element::new("system-out").with_text(clean(output))),
+        }
+    });
+    let driver = run.facts.as_ref().map_or("refused", |facts| facts.name.as_str());
+    let mut suite = Element::new("testsuite")
+        .with_attr("name", format!("conformance of {driver}"))
+        .with_attr("tests", run.outcomes.len())
+        .with_attr("failures", counts.failed)
+        .with_attr("errors", 0)
+        .with_attr("skipped", counts.skipped + counts.warned)
+        .with_attr("time", seconds(run.took))
+        .with_child(properties);
+    for case in cases {
+        suite = suite.with_child(case);
+    }
+    let suites = Element::new("testsuites")
+        .with_attr("tests", run.outcomes.len())
+        .with_attr("failures", counts.failed)
+        .with_attr("time", seconds(run.took))
+        .with_child(suite);
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{suites}\n")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64())
+}
+
+/// Without what XML can not hold at all.
+fn clean(text: &str) -> String {
+    let held = |c: &char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().map(|c| if held(&c) { c } else { '\u{fffd}' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plug_in_wrote_can_not_break_the_document() {
+        assert_eq!(clean("a\u{0}b\u{1b}[0m\tc\n"), "a\u{fffd}b\u{fffd}[0m\tc\n");
+    }
+}
