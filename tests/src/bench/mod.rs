@@ -30,7 +30,7 @@ use lockstep::paths::Paths;
 use lockstep::plugin::{Candidate, GuestRoom};
 use lockstep::supervisor::{Guests, Options, Sink};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -183,6 +183,7 @@ impl Builder {
         let _first = desk.guests.set(room);
         let facts = Facts::of(&candidate);
         let on_panic = Box::new(|sentence: &str| desk.record.panicked(sentence));
+        let threads = Arc::new(crate::checks::process::threads());
         child::progress("open");
         let index = desk.record.call_begins("open", false);
         let made = {
@@ -198,6 +199,7 @@ impl Builder {
             facts,
             config,
             paths,
+            threads,
         };
         if self.bring_up {
             bench.bring_up().map_err(|error| {
@@ -293,6 +295,7 @@ pub struct Bench {
     facts: Facts,
     config: driver_api::driver::Config,
     paths: Paths,
+    threads: Arc<BTreeMap<i32, String>>,
 }
 
 impl Bench {
@@ -318,6 +321,12 @@ impl Bench {
     #[must_use]
     pub const fn paths(&self) -> &Paths {
         &self.paths
+    }
+
+    /// The threads of the process just before the driver was made, by number, with their names.
+    #[must_use]
+    pub fn threads_before(&self) -> &BTreeMap<i32, String> {
+        &self.threads
     }
 
     /// Calls a method that takes no token. Which one is said for the recording, for texts and for who looks at a hang.

@@ -1,6 +1,6 @@
 //! The order of the locks and how long they are held.
 
-use super::life;
+use super::{life, steps};
 use crate::bench::{Bench, Counted, FaultPlan, Hold, Lock};
 use crate::check::{Check, Ctx, Expect, Failure, Level, Outcome};
 use crate::ensure;
@@ -292,128 +292,39 @@ fn locks_the_table_briefly(ctx: &Ctx) -> Outcome {
     }
 }
 
-/// One call of the driver, by name, on the second domain or filter.
-type Step = (&'static str, fn(&Ctx, &Bench) -> driver_api::error::Result<()>);
-
-const DOMAIN_STEPS: &[Step] = &[
-    ("define", |ctx, bench| bench.define(&ctx.domain(1)).map(drop)),
-    ("define again", |ctx, bench| {
-        bench.define(&ctx.changed_domain(1)).map(drop)
-    }),
-    ("set_autostart", |ctx, bench| bench.set_autostart(ctx.uuid(1), true)),
-    ("start", |ctx, bench| bench.start(ctx.uuid(1)).map(drop)),
-    ("suspend", |ctx, bench| bench.suspend(ctx.uuid(1))),
-    ("resume", |ctx, bench| bench.resume(ctx.uuid(1))),
-    ("destroy", |ctx, bench| bench.destroy(ctx.uuid(1))),
-    ("undefine", |ctx, bench| bench.undefine(ctx.uuid(1))),
-];
-
-const FILTER_STEPS: &[Step] = &[
-    ("define_filter", |ctx, bench| {
-        bench.define_filter(&ctx.filter(1)).map(drop)
-    }),
-    ("define_filter again", |ctx, bench| {
-        bench.define_filter(&ctx.changed_filter(1)).map(drop)
-    }),
-    ("undefine_filter", |ctx, bench| bench.undefine_filter(ctx.uuid(1))),
-];
-
-/// The steps that can be walked with this driver and these fixtures.
-fn steps(ctx: &Ctx, bench: &Bench) -> Vec<Step> {
-    let domain = &ctx.fixtures().domain;
-    let wanted = |(name, _): &&Step| match *name {
-        "start" | "destroy" => domain.startable,
-        "suspend" | "resume" => domain.startable && domain.suspendable,
-        _ => true,
-    };
-    let mut steps = Vec::new();
-    if bench.offers("virt.lifecycle/1") {
-        steps.extend(DOMAIN_STEPS.iter().filter(wanted));
-    }
-    if bench.offers("nwfilter.define/1") {
-        steps.extend(FILTER_STEPS);
-    }
-    steps
-}
-
-/// What a client sees of all domains and filters, as text: for "nothing has changed".
-fn view(bench: &Bench) -> Outcome<String> {
-    let mut text = String::new();
-    if bench.offers("virt.lifecycle/1") {
-        let mut list = bench.list().succeeds("list")?;
-        list.sort_by_key(|brief| brief.uuid);
-        for brief in list {
-            let xml = bench.dump_xml(brief.uuid, driver_api::types::domain::flags::XML_INACTIVE);
-            text.push_str(&format!(
-                "{} '{}' {:?} autostart {} persistent {}\n{}\n",
-                brief.uuid,
-                brief.name,
-                brief.state,
-                brief.autostart,
-                brief.persistent,
-                xml.unwrap_or_default()
-            ));
-        }
-    }
-    if bench.offers("nwfilter.define/1") {
-        let mut filters = bench.filters().succeeds("filters")?;
-        filters.sort_by_key(|brief| brief.uuid);
-        for brief in filters {
-            let xml = bench.filter_xml(brief.uuid);
-            text.push_str(&format!(
-                "{} '{}'\n{}\n",
-                brief.uuid,
-                brief.name,
-                xml.unwrap_or_default()
-            ));
-        }
-    }
-    Ok(text)
-}
-
 fn bears_refusal(ctx: &Ctx) -> Outcome {
     let bench = ctx.bench()?;
-    for (name, step) in steps(ctx, &bench) {
+    for step in steps::of(ctx, &bench) {
         // Until the step takes fewer locks than are refused: then it has been tried with each of them refused.
         for nth in 1..=64 {
-            let before = view(&bench)?;
+            let before = steps::view(&bench)?;
             bench.set_faults(FaultPlan {
                 counted: Counted::Acquisitions,
                 fail: Some((nth, Code::OPERATION_TIMEOUT)),
                 ..FaultPlan::default()
             });
-            let answer = step(ctx, &bench);
+            let answer = (step.forth)(ctx, &bench);
             let met = bench.counted() >= nth;
             bench.set_faults(FaultPlan::default());
-            let situation = format!("{name} with its lock number {nth} refused");
-            bench
-                .expect_nothing_held()
-                .map_err(|failure| failure.when(&situation))?;
-            let panics = bench.recording().panics;
-            ensure!(
-                panics.is_empty(),
-                "{situation}: expected an error, found a panic: {}",
-                panics.join("; ")
-            );
+            let situation = format!("{} with its lock number {nth} refused", step.name);
+            steps::settled(&bench).map_err(|failure| failure.when(&situation))?;
             if !met {
-                answer.succeeds(name)?;
+                answer.succeeds(step.name)?;
                 break;
             }
             match answer {
-                // A driver may do without a lock that is refused, try again, or let a thread of its own do so.
-                Ok(()) => break,
-                Err(error) => ensure!(
-                    error.code() == Code::OPERATION_TIMEOUT,
-                    "{situation}: expected the lock's own error {} to be handed on, found error {}: {error}",
-                    Code::OPERATION_TIMEOUT.0,
-                    error.code().0
-                ),
+                // A driver may do without a lock that is refused, or try again.
+                Ok(()) => (step.back)(ctx, &bench).succeeds(format_args!("what undoes {}", step.name))?,
+                Err(error) => {
+                    ensure!(
+                        error.code() == Code::OPERATION_TIMEOUT,
+                        "{situation}: expected the lock's own error {} to be handed on, found error {}: {error}",
+                        Code::OPERATION_TIMEOUT.0,
+                        error.code().0
+                    );
+                    steps::unchanged(&bench, &before).map_err(|failure| failure.when(&situation))?;
+                }
             }
-            let after = view(&bench)?;
-            ensure!(
-                before == after,
-                "{situation}: expected that nothing has changed\nbefore: {before}\nafter: {after}"
-            );
         }
     }
     no_breach(&bench)
@@ -428,8 +339,9 @@ fn bears_a_queued_writer(ctx: &Ctx) -> Outcome {
             ..FaultPlan::default()
         })
         .open()?;
-    for (name, step) in steps(ctx, &bench) {
-        step(ctx, &bench).succeeds(format_args!(
+    for step in steps::of(ctx, &bench) {
+        let name = step.name;
+        (step.forth)(ctx, &bench).succeeds(format_args!(
             "{name} with a writer in the queue behind each of its shared locks"
         ))?;
     }
@@ -575,12 +487,12 @@ fn waits_for_the_domain(ctx: &Ctx) -> Outcome {
     let uuid: Uuid = ctx.uuid(1);
     bench.define(&ctx.domain(1)).succeeds("define")?;
     let held = Lock::domain(uuid);
-    let mut changes: Vec<Step> = vec![("undefine", |ctx, bench| bench.undefine(ctx.uuid(1)))];
-    if ctx.fixtures().domain.startable {
-        changes.insert(0, ("start", |ctx, bench| bench.start(ctx.uuid(1)).map(drop)));
-    }
-    for (name, step) in changes {
-        let answer = bench.while_held(held, Mode::Exclusive, || step(ctx, &bench))?;
+    for step in steps::of(ctx, &bench) {
+        let name = step.name;
+        if !matches!(name, "start" | "undefine") {
+            continue;
+        }
+        let answer = bench.while_held(held, Mode::Exclusive, || (step.forth)(ctx, &bench))?;
         answer.fails_with(
             &[Code::OPERATION_TIMEOUT, Code::RESOURCE_BUSY],
             format_args!("{name} while somebody else holds the domain, and goes on holding it"),

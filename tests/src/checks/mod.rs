@@ -2,6 +2,8 @@
 
 mod elf;
 mod life;
+pub(crate) mod process;
+mod steps;
 
 pub(crate) mod abi;
 pub(crate) mod binding;
