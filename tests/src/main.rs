@@ -63,7 +63,7 @@ struct Run {
     #[arg(long)]
     jobs: Option<usize>,
     /// How many seconds one check may take.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     timeout: u64,
     /// What separates the checks from this machine (default: the best that it gives to this user).
     #[arg(long, value_parser = ["full", "user", "group"])]

@@ -2,6 +2,7 @@
 
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
+use crate::def::secret::without_secrets;
 use crate::net::Kernel;
 use crate::run::ask::Mode;
 use crate::run::start::Wish;
@@ -149,7 +150,11 @@ impl VirtDriver for Uml {
             flags::XML_SECURE | flags::XML_INACTIVE | flags::XML_UPDATE_CPU | flags::XML_MIGRATABLE,
         )?;
         let record = self.0.table.record(uuid)?;
-        Ok(record.xml(given & flags::XML_INACTIVE != 0))
+        let xml = record.xml(given & flags::XML_INACTIVE != 0);
+        if given & flags::XML_SECURE == 0 {
+            return without_secrets(xml);
+        }
+        Ok(xml)
     }
 
     fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {

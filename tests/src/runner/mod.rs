@@ -51,7 +51,7 @@ impl Default for Options {
             config: None,
             seed: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(120),
             keep: false,
             walls: None,
         }

@@ -20,6 +20,7 @@ mod order;
 pub mod os;
 mod parse;
 pub mod rest;
+pub mod secret;
 pub mod shaping;
 pub mod tune;
 mod unsupported;

@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 /// A guest that lived this long before it crashed gets its full count of restarts again.
 const SOUND_RUN: Duration = Duration::from_secs(60);
 
+/// How often a lock is asked for to note what has happened; each time may take as long as locks are waited for.
+const NOTE_TRIES: u32 = 4;
+
 /// What a new end of a guest asks for.
 pub(super) enum Next {
     /// Nothing: another thread has dealt with it.
@@ -107,7 +110,7 @@ impl Core {
         guest: GuestId,
         exit: &Exit,
     ) -> Next {
-        let next = self.note_end(cx, entry, guest, exit).unwrap_or_else(|error| {
+        let next = insist(|| self.note_end(cx, entry, guest, exit)).unwrap_or_else(|error| {
             tracing::error!(dom = %entry.name, %error, "the guest's end could not be noted");
             Next::Known
         });
@@ -221,16 +224,19 @@ impl Core {
         reason: Reason,
         message: Option<String>,
     ) {
-        let rested = seize(cx, entry.uuid).map(|mut domain| {
+        let message: Option<Arc<str>> = message.map(Arc::from);
+        let rested = insist(|| {
+            let mut domain = seize(cx, entry.uuid)?;
             self.store.remove_status(entry.uuid);
             let record = entry.load();
+            let message = message.clone();
             entry.publish(
                 &mut domain,
                 record
                     .as_ref()
-                    .and_then(|record| rested(record, phase, reason, message.map(Arc::from))),
+                    .and_then(|record| rested(record, phase, reason, message)),
             );
-            record.map(|record| Arc::clone(&record.ports)).unwrap_or_default()
+            Ok(record.map(|record| Arc::clone(&record.ports)).unwrap_or_default())
         });
         match rested {
             Ok(ports) => self.close_ports(cx, &ports),
@@ -291,6 +297,18 @@ pub(crate) fn rested(record: &Record, phase: Phase, reason: Reason, last_end: Op
         last_end,
         ..Record::idle(current, record.next.clone())
     })
+}
+
+/// Tries what must be noted, since it has happened already, more often than once: a domain whose holder is slow would
+/// otherwise seem to run for ever.
+fn insist<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..NOTE_TRIES {
+        match work() {
+            Ok(done) => return Ok(done),
+            Err(error) => tracing::warn!(%error, "what a guest did is to be noted: trying again"),
+        }
+    }
+    work()
 }
 
 /// What the last notifications of a guest say, for a host that was away when they came.
