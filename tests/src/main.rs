@@ -83,7 +83,7 @@ struct Run {
 enum Format {
     /// For people.
     Human,
-    /// TAP, version 14.
+    /// TAP.
     Tap,
     /// JUnit's XML.
     Junit,

@@ -157,7 +157,7 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The calls of a short life and what each of them was refused with, if it was.
+/// A driver whose calls were made, whatever they answered: what they must answer is for the checks of the contract.
 fn live(ctx: &Ctx) -> Outcome<Bench> {
     let bench = ctx.bench()?;
     live_on(ctx, &bench)?;
@@ -165,27 +165,20 @@ fn live(ctx: &Ctx) -> Outcome<Bench> {
 }
 
 fn live_on(ctx: &Ctx, bench: &Bench) -> Outcome {
-    if let Some(error) = life::short(ctx, bench, 1)? {
-        let code = error.code().0;
-        return Err(Failure::new(format!(
-            "a domain's or filter's short life: expected success, found error {code}: {error}"
-        )));
-    }
+    life::short(ctx, bench, 1)?;
     // What is refused passes through other paths: those of errors.
     if bench.offers("virt.lifecycle/1") {
         let nobody = ctx.uuid(9);
-        // What it answers is for the checks of the contract.
         let _refused = (bench.start(nobody), bench.destroy(nobody), bench.undefine(nobody));
         let _refused = bench.define("<domain><name>");
-        bench.define(&ctx.domain(2)).succeeds("define")?;
+        let _any = bench.define(&ctx.domain(2));
         let _refused = (
             bench.destroy(ctx.uuid(2)),
             bench.resume(ctx.uuid(2)),
             bench.suspend(ctx.uuid(2)),
         );
         let _refused = bench.define(&ctx.domain_as(&ctx.fixtures().domain.valid, &ctx.name(2), ctx.uuid(3)));
-        bench.set_autostart(ctx.uuid(2), false).succeeds("set_autostart")?;
-        bench.undefine(ctx.uuid(2)).succeeds("undefine")?;
+        let _any = (bench.set_autostart(ctx.uuid(2), false), bench.undefine(ctx.uuid(2)));
     }
     if bench.offers("nwfilter.define/1") {
         let _refused = (bench.undefine_filter(ctx.uuid(9)), bench.define_filter("<filter"));
