@@ -21,6 +21,7 @@ mod crash;
 mod debian;
 mod devices;
 mod disks;
+mod drivers;
 mod escape;
 mod figures;
 mod filter_faults;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         bad_input::CASES,
         bindings::CASES,
         boot::CASES,
+        drivers::CASES,
         console::CASES,
         control::CASES,
         crash::CASES,

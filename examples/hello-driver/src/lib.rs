@@ -13,9 +13,7 @@ use driver_api::host::Host;
 use driver_api::kit::xml::Element;
 use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
-use driver_api::types::domain::{
-    DomainBrief, DomainEvent, DomainEventKind, Lifecycle, Reason, State, detail, flags::DEFINE_VALIDATE,
-};
+use driver_api::types::domain::{DomainBrief, DomainEvent, DomainEventKind, Lifecycle, Reason, State, detail, flags};
 use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
 use driver_api::types::node::NodeInfo;
@@ -156,6 +154,14 @@ fn invalid(message: String) -> Error {
     Error::new(Code::INVALID_ARG, Origin::DOMAIN, message)
 }
 
+/// Refuses what a newer client may ask for and this driver has never heard of.
+fn known(given: u32, known: u32, what: &str) -> Result<()> {
+    match given & !known {
+        0 => Ok(()),
+        unknown => Err(invalid(format!("unknown flags {unknown:#x} for {what}"))),
+    }
+}
+
 fn unsupported(what: &str) -> Error {
     let message = format!("the hello driver can not {what}");
     Error::new(Code::OPERATION_UNSUPPORTED, Origin::DOMAIN, message)
@@ -200,7 +206,9 @@ impl VirtDriver for Hello {
         self.get(uuid).map(|_| 0)
     }
 
-    fn dump_xml(&self, uuid: Uuid, _flags: u32) -> Result<String> {
+    fn dump_xml(&self, uuid: Uuid, given: u32) -> Result<String> {
+        let all = flags::XML_SECURE | flags::XML_INACTIVE | flags::XML_UPDATE_CPU | flags::XML_MIGRATABLE;
+        known(given, all, "a document")?;
         let brief = self.get(uuid)?;
         let devices = self.with(uuid, |extras| extras.devices.clone());
         let devices = devices.into_iter().map(|device| device.element);
@@ -212,10 +220,8 @@ impl VirtDriver for Hello {
         Ok(domain.to_string())
     }
 
-    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
-        if flags & !DEFINE_VALIDATE != 0 {
-            return Err(invalid(format!("unknown flags {flags:#x} for a definition")));
-        }
+    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
+        known(given, flags::DEFINE_VALIDATE, "a definition")?;
         let bad = |what: &str| Error::new(Code::XML_ERROR, Origin::DOMAIN, format!("the domain has no <{what}>"));
         let name = element(xml, "name").ok_or_else(|| bad("name"))?;
         let uuid = element(xml, "uuid").and_then(|text| text.parse().ok());
@@ -259,7 +265,8 @@ impl VirtDriver for Hello {
         Err(unsupported("make transient domains"))
     }
 
-    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, _flags: u32) -> Result<()> {
+    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known(given, 0, "undefining")?;
         let mut table = cx.virt_write()?;
         let _domain = table.domain_write(uuid)?;
         let brief = self.get(uuid)?;
@@ -272,7 +279,8 @@ impl VirtDriver for Hello {
         Ok(())
     }
 
-    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, _flags: u32) -> Result<DomainBrief> {
+    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<DomainBrief> {
+        known(given, 0, "a start")?;
         let _domain = cx.lookup(uuid)?;
         let brief = self.get(uuid)?;
         if brief.id.is_some() {
@@ -291,7 +299,8 @@ impl VirtDriver for Hello {
         Ok(brief)
     }
 
-    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, _flags: u32) -> Result<()> {
+    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known(given, 0, "a shutdown")?;
         self.stop(cx, uuid, Reason::SHUTOFF_SHUTDOWN, detail::STOPPED_SHUTDOWN)
     }
 
@@ -299,7 +308,8 @@ impl VirtDriver for Hello {
         Err(unsupported("reboot domains"))
     }
 
-    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, _flags: u32) -> Result<()> {
+    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
+        known(given, flags::DESTROY_GRACEFUL, "destroying")?;
         self.stop(cx, uuid, Reason::SHUTOFF_DESTROYED, detail::STOPPED_DESTROYED)
     }
 

@@ -94,6 +94,12 @@ impl Candidate {
         &self.refused
     }
 
+    /// Whether it answers anything when asked for the interface with this id, known to this host or not.
+    #[must_use]
+    pub fn answers(&self, id: &str) -> bool {
+        self.offer.answers(id)
+    }
+
     /// Makes the driver. `on_panic` is told of every panic that the driver's shield caught.
     ///
     /// # Errors

@@ -100,7 +100,9 @@ pub(crate) fn cell(arguments: &[String]) -> ExitCode {
     };
     let _leader = rustix::process::setsid();
     let _tied = set_parent_process_death_signal(Some(Signal::KILL));
-    cgroup::enter();
+    if limit != PROBE {
+        cgroup::enter();
+    }
     if walls == Walls::Group {
         return guard(arguments);
     }

@@ -118,6 +118,12 @@ impl Offer {
         &self.misfits
     }
 
+    /// Whether the driver's root answers anything when asked for the interface with this id, known to us or not.
+    #[must_use]
+    pub fn answers(&self, id: &str) -> bool {
+        (self.root.query)(id.into()).is_some()
+    }
+
     /// Makes the driver. `on_panic` is told of every panic that the driver's shield caught, with its sentence.
     ///
     /// # Errors
