@@ -129,7 +129,8 @@ fn drivers_and_host_depend_on_the_interface_and_never_on_each_other() {
         ("uml-driver", &["lockstep", "nwfilter-driver"]),
         ("nwfilter-driver", &["lockstep", "uml-driver"]),
         ("host", &["uml-driver", "nwfilter-driver"]),
-        ("tests", &["lockstep", "uml-driver", "nwfilter-driver"]),
+        // The conformance suite is a host for one driver, made of the real one's rooms.
+        ("tests", &["uml-driver", "nwfilter-driver"]),
     ] {
         let manifest = fs::read_to_string(top().join(room).join("Cargo.toml")).unwrap();
         for other in others {

@@ -266,7 +266,13 @@ impl VirtDriver for Hello {
     }
 
     fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        known(given, 0, "undefining")?;
+        // There is nothing of these here: whoever wants it removed has that.
+        let nothing_to_do = flags::UNDEFINE_MANAGED_SAVE
+            | flags::UNDEFINE_SNAPSHOTS_METADATA
+            | flags::UNDEFINE_NVRAM
+            | flags::UNDEFINE_KEEP_NVRAM
+            | flags::UNDEFINE_CHECKPOINTS_METADATA;
+        known(given, nothing_to_do, "undefining")?;
         let mut table = cx.virt_write()?;
         let _domain = table.domain_write(uuid)?;
         let brief = self.get(uuid)?;

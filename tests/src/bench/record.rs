@@ -1,5 +1,6 @@
 //! `Recording`: what passed between the bench and the driver, in the order in which it began.
 
+use driver_api::lock::level::{Domain, Filter, Level, Update, Virt};
 use driver_api::types::domain::DomainEvent;
 use driver_api::types::notice::DomainNotice;
 use driver_api::types::uuid::Uuid;
@@ -25,6 +26,32 @@ impl fmt::Display for Lock {
             300 => f.write_str("Virt"),
             400 => write!(f, "Domain '{}'", self.uuid),
             rank => write!(f, "a lock of rank {rank}"),
+        }
+    }
+}
+
+/// Those that checks name.
+impl Lock {
+    /// Filter.
+    pub const FILTER: Self = Self::level(Filter::RANK);
+    /// Update.
+    pub const UPDATE: Self = Self::level(Update::RANK);
+    /// The driver's Virt.
+    pub const VIRT: Self = Self::level(Virt::RANK);
+
+    const fn level(rank: u32) -> Self {
+        Self {
+            rank,
+            uuid: Uuid::from_bytes([0; 16]),
+        }
+    }
+
+    /// One guest of the driver.
+    #[must_use]
+    pub const fn domain(uuid: Uuid) -> Self {
+        Self {
+            rank: Domain::RANK,
+            uuid,
         }
     }
 }

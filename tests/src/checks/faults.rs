@@ -83,10 +83,11 @@ fn bears_errors(ctx: &Ctx) -> Outcome {
     for step in steps::of(ctx, &bench) {
         // Once unharmed, to know how many calls there are; then back to where it was.
         bench.set_faults(FaultPlan::default());
-        (step.forth)(ctx, &bench).succeeds(step.name)?;
+        step.go(ctx, &bench).succeeds(step.name)?;
         steps::settled(&bench)?;
         let count = bench.counted();
-        (step.back)(ctx, &bench).succeeds(format_args!("what undoes {}", step.name))?;
+        step.undo(ctx, &bench)
+            .succeeds(format_args!("what undoes {}", step.name))?;
         for nth in chosen(ctx, count, MOST) {
             let before = steps::view(&bench)?;
             let processes = process::others(ctx.privileged());
@@ -103,9 +104,9 @@ fn bears_errors(ctx: &Ctx) -> Outcome {
             steps::settled(&bench).map_err(|failure| failure.when(&situation))?;
             match answer {
                 // What it lost, like an event, was not worth the step.
-                Ok(()) => {
-                    (step.back)(ctx, &bench).succeeds(format_args!("what undoes {} after {situation}", step.name))?
-                }
+                Ok(()) => step
+                    .undo(ctx, &bench)
+                    .succeeds(format_args!("what undoes {} after {situation}", step.name))?,
                 Err(error) => {
                     ensure!(!error.message().is_empty(), "{situation}: expected an error in words");
                     steps::unchanged(&bench, &before).map_err(|failure| failure.when(&situation))?;
@@ -121,7 +122,8 @@ fn bears_errors(ctx: &Ctx) -> Outcome {
             }
             bench.forget_recording();
         }
-        (step.forth)(ctx, &bench).succeeds(format_args!("{} after all its failures", step.name))?;
+        step.go(ctx, &bench)
+            .succeeds(format_args!("{} after all its failures", step.name))?;
     }
     Ok(())
 }
@@ -139,7 +141,7 @@ fn bears_slowness(ctx: &Ctx) -> Outcome {
     for step in steps::of(ctx, &bench) {
         let situation = format!("{} in a host whose calls take {} ms more", step.name, LATE.as_millis());
         let slowest = std::thread::scope(|scope| -> Outcome<Duration> {
-            let changing = scope.spawn(|| (step.forth)(ctx, &bench));
+            let changing = scope.spawn(|| step.go(ctx, &bench));
             let mut slowest = Duration::ZERO;
             while !changing.is_finished() {
                 let began = Instant::now();
@@ -247,7 +249,8 @@ fn bears_a_full_disk(ctx: &Ctx) -> Outcome {
                 // What takes space from nobody can be done.
                 Ok(()) => {
                     disk.free()?;
-                    (step.back)(ctx, &bench).succeeds(format_args!("what undoes {situation}"))?;
+                    step.undo(ctx, &bench)
+                        .succeeds(format_args!("what undoes {situation}"))?;
                 }
                 Err(_) => {
                     let same = steps::unchanged(&bench, &before).map_err(|failure| failure.when(&situation));
@@ -265,7 +268,8 @@ fn bears_a_full_disk(ctx: &Ctx) -> Outcome {
             }
             settled?;
         }
-        (step.forth)(ctx, &bench).succeeds(format_args!("{} once there is room again", step.name))?;
+        step.go(ctx, &bench)
+            .succeeds(format_args!("{} once there is room again", step.name))?;
     }
     Ok(())
 }
@@ -356,7 +360,7 @@ fn learn(ctx: &Ctx) -> Outcome {
     fs::write(learnt_file(ctx, 0), steps::kept(&bench)?).map_err(lost)?;
     for (index, step) in steps::of(ctx, &bench).into_iter().enumerate() {
         bench.set_faults(FaultPlan::default());
-        (step.forth)(ctx, &bench).succeeds(step.name)?;
+        step.go(ctx, &bench).succeeds(step.name)?;
         lines.push_str(&format!("{}\t{}\n", step.name, bench.counted()));
         fs::write(learnt_file(ctx, index + 1), steps::kept(&bench)?).map_err(lost)?;
     }
@@ -372,7 +376,7 @@ fn work(ctx: &Ctx) -> Outcome {
     let steps = steps::of(ctx, &bench);
     let index = usize::try_from(index).unwrap_or(0);
     for step in &steps[..index] {
-        (step.forth)(ctx, &bench).succeeds(step.name)?;
+        step.go(ctx, &bench).succeeds(step.name)?;
     }
     bench.set_faults(FaultPlan {
         counted: Counted::Fallible,

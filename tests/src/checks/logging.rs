@@ -110,7 +110,7 @@ fn writes_no_output(ctx: &Ctx) -> Outcome {
     let written = captured(ctx, || {
         let bench = ctx.bench()?;
         for step in steps::of(ctx, &bench) {
-            (step.forth)(ctx, &bench).succeeds(step.name)?;
+            step.go(ctx, &bench).succeeds(step.name)?;
             steps::view(&bench)?;
         }
         refuse_everything(ctx, &bench, 1);

@@ -60,7 +60,7 @@ pub(crate) const CHECKS: &[Check] = &[
 fn closes_in_time(ctx: &Ctx) -> Outcome {
     let bench = ctx.bench()?;
     for step in steps::of(ctx, &bench) {
-        (step.forth)(ctx, &bench).succeeds(step.name)?;
+        step.go(ctx, &bench).succeeds(step.name)?;
     }
     let within = ctx.fixtures().timing.close();
     let began = Instant::now();
