@@ -179,7 +179,10 @@ fn list(wanted: Option<&str>) -> Done {
         let profile = profile::of(check).name;
         if wanted.is_none_or(|wanted| wanted == profile) {
             let (id, level, clause, title) = (check.id, check.level.to_string(), check.clause, check.title);
-            text.push_str(&format!("{id:<9} {level:<6} {profile:<17} {clause:<28} {title}\n"));
+            let root = if check.privileged { " (root)" } else { "" };
+            text.push_str(&format!(
+                "{id:<9} {level:<6} {profile:<17} {clause:<28} {title}{root}\n"
+            ));
         }
     }
     if text.is_empty() {
