@@ -144,3 +144,66 @@ fn die() {
     // It can not fail for the process itself.
     let _ = kill_process(getpid(), Signal::KILL);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: Code = Code::SYSTEM_ERROR;
+
+    fn refused(faults: &Faults, service: &str, function: &str) -> bool {
+        faults.meet(service, function).refused.is_some()
+    }
+
+    #[test]
+    fn the_call_with_the_number_is_refused_and_no_other() {
+        let faults = Faults::default();
+        faults.set(FaultPlan {
+            fail: Some((2, CODE)),
+            ..FaultPlan::default()
+        });
+        let calls: Vec<bool> = (0..4).map(|_| refused(&faults, "event/1", "emit")).collect();
+        assert_eq!(calls, [false, true, false, false]);
+        assert_eq!(faults.count(), 4);
+    }
+
+    #[test]
+    fn what_gives_back_is_never_counted_or_refused() {
+        let faults = Faults::default();
+        faults.set(FaultPlan {
+            fail_from: Some((1, CODE)),
+            ..FaultPlan::default()
+        });
+        for function in GIVING_BACK {
+            assert!(!refused(&faults, "lock/1", function), "{function}");
+        }
+        assert_eq!(faults.count(), 0);
+        assert!(refused(&faults, "lock/1", "acquire"));
+    }
+
+    #[test]
+    fn only_acquisitions_are_counted_where_they_are_meant() {
+        let faults = Faults::default();
+        faults.set(FaultPlan {
+            counted: Counted::Acquisitions,
+            fail_from: Some((1, CODE)),
+            ..FaultPlan::default()
+        });
+        assert!(!refused(&faults, "spawn/1", "spawn") && !refused(&faults, "lock/1", "job_begin"));
+        assert!(refused(&faults, "lock/1", "lookup"));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_noise() {
+        let noise = |seed| {
+            let faults = Faults::default();
+            faults.set(FaultPlan {
+                noise: Some(seed),
+                ..FaultPlan::default()
+            });
+            (0..20).map(|_| faults.noise()).collect::<Vec<_>>()
+        };
+        assert_eq!(noise(1), noise(1));
+        assert_ne!(noise(1), noise(2));
+    }
+}

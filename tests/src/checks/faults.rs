@@ -110,13 +110,14 @@ fn bears_errors(ctx: &Ctx) -> Outcome {
                 Err(error) => {
                     ensure!(!error.message().is_empty(), "{situation}: expected an error in words");
                     steps::unchanged(&bench, &before).map_err(|failure| failure.when(&situation))?;
-                    let gone = bench.wait(Duration::from_secs(10), |_| {
-                        process::more(&processes, &process::others(ctx.privileged())).is_empty()
-                    });
+                    // A guest that runs starts and ends processes of its own as it likes.
+                    let rested = !before.contains(steps::ACTIVE);
+                    let more = || process::more(&processes, &process::others(ctx.privileged()));
+                    let gone = !rested || bench.wait(Duration::from_secs(10), |_| more().is_empty());
                     ensure!(
                         gone,
                         "{situation}: expected that no process is left, found {}",
-                        process::more(&processes, &process::others(ctx.privileged())).join(", ")
+                        more().join(", ")
                     );
                 }
             }

@@ -137,6 +137,9 @@ pub(crate) fn of(ctx: &Ctx, bench: &Bench) -> Vec<Step> {
     steps
 }
 
+/// What a view says of a domain that is active.
+pub(crate) const ACTIVE: &str = "with an id";
+
 /// Whether a domain or filter is one of the suite's: a driver may come with some of its own.
 pub(crate) fn is_ours(name: &str) -> bool {
     name.starts_with("check-")
@@ -150,11 +153,7 @@ pub(crate) fn view(bench: &Bench) -> Outcome<String> {
         list.retain(|brief| is_ours(&brief.name));
         list.sort_by_key(|brief| brief.uuid);
         for brief in list {
-            let active = if brief.id.is_some() {
-                "with an id"
-            } else {
-                "without an id"
-            };
+            let active = if brief.id.is_some() { ACTIVE } else { "without an id" };
             text.push_str(&format!("{} is {:?}, {active}\n", brief.uuid, brief.state));
         }
     }
