@@ -4,7 +4,8 @@
 //! another `abi_stable`, another compiler or another major version can still be refused with one short sentence. The
 //! frozen [`super::root::Root`] hangs on it. `abi_stable`'s own root-module header is not used: its loader keeps one
 //! static per root type, so that a second driver would silently be the first one again; what the header checks (the
-//! library's version) the manifest's `abi_stable` field says.
+//! library's version) the manifest's `abi_stable` field says. A driver that was built without it says so there, and its
+//! root is a [`super::plain::PlainRoot`]; hosts from before refuse it by that field.
 
 use super::root::Root;
 use crate::driver::DriverInfo;
@@ -20,6 +21,8 @@ pub const API_MAJOR: u16 = 1;
 pub const API_MINOR: u16 = 5;
 /// `abi_stable`'s version as this crate pins it; major and minor must agree on both sides.
 pub const ABI_STABLE: [u16; 3] = [0, 11, 3];
+/// [`Manifest::abi_stable`] of a driver that was built without that library.
+pub const NO_ABI_STABLE: [u16; 3] = [0, 0, 0];
 /// [`Manifest::kind`]: serves domains.
 pub const KIND_VIRT: u32 = 1;
 /// [`Manifest::kind`]: serves network filters.
@@ -28,6 +31,8 @@ pub const KIND_NWFILTER: u32 = 2;
 pub const PANIC_UNWIND: u32 = 1;
 /// [`Manifest::panic`]: a panic ends the whole process.
 pub const PANIC_ABORT: u32 = 2;
+/// [`Manifest::panic`]: there is no panic in the driver's language.
+pub const PANIC_NONE: u32 = 3;
 
 /// A text of the driver's image.
 #[repr(C)]
@@ -84,13 +89,13 @@ pub struct Manifest {
     pub api_major: u16,
     /// [`API_MINOR`] of the driver.
     pub api_minor: u16,
-    /// [`ABI_STABLE`] of the driver.
+    /// [`ABI_STABLE`] of the driver, or [`NO_ABI_STABLE`].
     pub abi_stable: [u16; 3],
     /// Always 0.
     pub reserved: u16,
     /// [`KIND_VIRT`] and [`KIND_NWFILTER`], or-ed.
     pub kind: u32,
-    /// [`PANIC_UNWIND`] or [`PANIC_ABORT`].
+    /// [`PANIC_UNWIND`], [`PANIC_ABORT`] or [`PANIC_NONE`].
     pub panic: u32,
     /// `DriverInfo::name`.
     pub name: Text,
@@ -98,7 +103,7 @@ pub struct Manifest {
     pub title: Text,
     /// `DriverInfo::version`.
     pub version: Text,
-    /// The compiler, as far as it is known.
+    /// The compiler, of whatever language, as far as it is known.
     pub rustc: Text,
     /// The licence, as SPDX writes it.
     pub licence: Text,
@@ -106,7 +111,7 @@ pub struct Manifest {
     pub needs: *const Text,
     /// How many there are.
     pub needs_len: usize,
-    /// The frozen root.
+    /// The frozen root; a [`super::plain::PlainRoot`] when `abi_stable` says [`NO_ABI_STABLE`].
     pub root: *const Root,
 }
 
@@ -150,6 +155,12 @@ impl Manifest {
             needs_len: needs.len(),
             root,
         }
+    }
+
+    /// Whether the driver was built without `abi_stable`.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.abi_stable == NO_ABI_STABLE
     }
 
     /// The names of the host services that the driver can not do without.

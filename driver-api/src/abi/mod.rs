@@ -1,8 +1,8 @@
 //! Everything frozen: what crosses the boundary between the host and a driver, in tables of C functions.
 //!
 //! A released table is never touched, not even at its end: a change is a new table with the next number
-//! (`virt.lifecycle/2`), offered beside the old one. `layouts.golden` holds the layout of every released table and a
-//! test compares them.
+//! (`virt.lifecycle/2`), offered beside the old one. `layouts/` holds the layout of every table at each release and a test
+//! compares them.
 
 pub mod console;
 pub mod core;
@@ -15,6 +15,7 @@ pub mod guest;
 pub mod host;
 pub mod inspect;
 pub mod interface;
+pub mod layout;
 pub mod launch;
 pub mod lock;
 pub mod log;
@@ -24,6 +25,7 @@ pub mod node;
 pub mod notice;
 pub mod nwfilter;
 pub mod param;
+pub mod plain;
 pub mod plug;
 pub mod ports;
 pub(crate) mod record;

@@ -86,6 +86,11 @@ impl<S: Shim> Manager<S> {
         self.step(|table| table.plugins.add(plugin, name));
     }
 
+    /// Has a plug-in quarantined at its first breach of the rules, unless none ever is.
+    pub fn distrust_plugin(&self, plugin: u32) {
+        self.step(|table| table.plugins.distrust(plugin));
+    }
+
     /// Begins a call of the host into a plug-in, on this thread, perhaps inside another one.
     ///
     /// # Errors

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many breaches are counted where none quarantines.
+const MOST_SHOWN: usize = 1000;
+
 /// The plug-ins that the manager knows.
 #[derive(Debug)]
 pub struct Plugins {
@@ -17,11 +20,12 @@ pub struct Plugins {
 struct Record {
     name: Option<Arc<str>>,
     strikes: VecDeque<Duration>,
+    distrusted: bool,
     quarantined: Option<String>,
 }
 
 impl Plugins {
-    /// No plug-ins yet; `limit` strikes within `window` quarantine one.
+    /// No plug-ins yet; `limit` strikes within `window` quarantine one, and 0 never does.
     #[must_use]
     pub const fn new(limit: usize, window: Duration) -> Self {
         Self {
@@ -36,6 +40,11 @@ impl Plugins {
         self.known.entry(plugin).or_default().name = Some(name.into());
     }
 
+    /// The first breach of this one is enough.
+    pub fn distrust(&mut self, plugin: u32) {
+        self.known.entry(plugin).or_default().distrusted = true;
+    }
+
     /// What people call it.
     #[must_use]
     pub fn name(&self, plugin: u32) -> String {
@@ -48,20 +57,25 @@ impl Plugins {
     /// Counts a breach; true when it is the one that quarantines the plug-in.
     pub fn strike(&mut self, plugin: u32, why: &str, now: Duration) -> bool {
         let record = self.known.entry(plugin).or_default();
+        let limit = match self.limit {
+            0 => None,
+            _ if record.distrusted => Some(1),
+            limit => Some(limit),
+        };
         record.strikes.retain(|at| now.saturating_sub(*at) < self.window);
         // What lies beyond the limit changes nothing any more and must not grow.
-        if record.strikes.len() >= self.limit {
+        if record.strikes.len() >= limit.unwrap_or(MOST_SHOWN) {
             record.strikes.pop_front();
         }
         record.strikes.push_back(now);
-        if record.quarantined.is_none() && record.strikes.len() >= self.limit {
-            record.quarantined = Some(format!(
-                "{} breaches of the lock rules, the last: {why}",
-                record.strikes.len()
-            ));
-            return true;
+        if record.quarantined.is_some() || limit.is_none_or(|limit| record.strikes.len() < limit) {
+            return false;
         }
-        false
+        record.quarantined = Some(match record.strikes.len() {
+            1 => format!("a breach of the lock rules: {why}"),
+            breaches => format!("{breaches} breaches of the lock rules, the last: {why}"),
+        });
+        true
     }
 
     /// Why a plug-in may not change anything any more.
@@ -107,6 +121,24 @@ mod tests {
         assert_eq!(plugins.quarantine(1), Some("3 breaches of the lock rules, the last: c"));
         assert!(!plugins.strike(1, "d", minutes(3)), "told once");
         assert_eq!(plugins.quarantine(2), None);
+    }
+
+    #[test]
+    fn one_strike_is_enough_for_a_distrusted_plug_in_and_none_when_none_ever_is() {
+        let mut plugins = Plugins::new(3, minutes(10));
+        plugins.distrust(1);
+        assert!(plugins.strike(1, "a", minutes(0)));
+        assert_eq!(plugins.quarantine(1), Some("a breach of the lock rules: a"));
+        assert!(!plugins.strike(2, "a", minutes(0)), "the others have their three");
+        let mut lenient = Plugins::new(0, minutes(10));
+        lenient.distrust(1);
+        for plugin in [1, 2] {
+            for _ in 0..2 * MOST_SHOWN {
+                assert!(!lenient.strike(plugin, "a", minutes(0)));
+            }
+            assert_eq!(lenient.quarantine(plugin), None);
+        }
+        assert_eq!(lenient.status(minutes(0))[0].strikes, MOST_SHOWN);
     }
 
     #[test]

@@ -72,6 +72,7 @@ fn read(manifest: &'static Manifest) -> Option<Facts> {
             needs: manifest.read_needs()?,
             kind: manifest.kind,
             api: (manifest.api_major, manifest.api_minor),
+            plain: manifest.is_plain(),
         })
     }
 }
@@ -79,7 +80,7 @@ fn read(manifest: &'static Manifest) -> Option<Facts> {
 /// Asks a mapped plug-in for its interfaces.
 pub(super) fn offer(mapped: &Mapped) -> Result<Offer, Misfit> {
     // SAFETY: the manifest's magic, major version and abi_stable version were checked when it was mapped.
-    unsafe { Offer::read(mapped.manifest.root) }
+    unsafe { Offer::of(mapped.manifest) }
 }
 
 fn linker_text(error: &libloading::Error, path: &str) -> String {

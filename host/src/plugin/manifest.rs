@@ -1,7 +1,7 @@
 //! What a manifest says, and whether a driver that says so can be loaded.
 
 use super::refusal::Refusal;
-use driver_api::abi::manifest::{ABI_STABLE, API_MAJOR, MAGIC, Manifest, PANIC_UNWIND};
+use driver_api::abi::manifest::{ABI_STABLE, API_MAJOR, MAGIC, Manifest, PANIC_NONE, PANIC_UNWIND};
 
 /// A manifest's texts, once they were read.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Facts {
     pub(super) kind: u32,
     /// Major and minor.
     pub(super) api: (u16, u16),
+    /// Built without `abi_stable`: no compiler has checked how it takes its locks.
+    pub(super) plain: bool,
 }
 
 impl Facts {
@@ -53,17 +55,18 @@ pub(super) fn check_head(head: Head) -> Result<(), Refusal> {
 
 /// Whether a driver with this manifest can be asked for its interfaces.
 pub(super) fn check(manifest: &Manifest) -> Result<(), Refusal> {
-    if manifest.abi_stable[..2] != ABI_STABLE[..2] {
+    if !manifest.is_plain() && manifest.abi_stable[..2] != ABI_STABLE[..2] {
         let text = |version: [u16; 3]| version.map(|part| part.to_string()).join(".");
         return Err(Refusal::AbiStable {
             theirs: text(manifest.abi_stable),
             ours: text(ABI_STABLE),
         });
     }
-    if manifest.panic != PANIC_UNWIND {
-        return Err(Refusal::PanicAbort);
+    match manifest.panic {
+        PANIC_UNWIND => Ok(()),
+        PANIC_NONE if manifest.is_plain() => Ok(()),
+        _ => Err(Refusal::PanicAbort),
     }
-    Ok(())
 }
 
 /// Whether its names can be used: as a URI scheme and as a folder.
@@ -120,6 +123,7 @@ mod tests {
             needs: vec!["lock/1", "tape/1"],
             kind: 1,
             api: (1, 0),
+            plain: false,
         };
         let refusal = check_facts(&facts, |id| id == "lock/1").unwrap_err();
         assert_eq!(refusal.to_string(), "it needs 'tape/1', which this host does not offer");

@@ -23,14 +23,16 @@ use crate::abi::device::{ControlV1, DevicesV1, ResourcesV1, StatsV1};
 use crate::abi::inspect::InspectV1;
 use crate::abi::interface::Table;
 use crate::abi::lock::Call;
+use crate::abi::manifest::Manifest;
 use crate::abi::metadata::MetadataV1;
 use crate::abi::nwfilter::{BindingV1, FilterV1};
+use crate::abi::plain::PlainRoot;
 use crate::abi::root::{HostRef, Obj, Root};
 use crate::abi::value::{Fault, PANICKED, Pair};
 use crate::abi::virt::VirtV1;
 use crate::driver::Config;
 use crate::error::{Code, Error, Origin, Result};
-use abi_stable::std_types::{ROption, RResult, RSlice};
+use abi_stable::std_types::{RResult, RSlice};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -63,12 +65,39 @@ pub struct Misfit {
 /// A driver that was mapped and asked what it offers, but not made yet.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    root: &'static Root,
+    create: Create,
     tables: Tables,
     misfits: Vec<Misfit>,
 }
 
+type Create = extern "C" fn(HostRef, RSlice<'_, Pair>) -> RResult<Obj, Fault>;
+
+/// The root that a manifest leads to.
+#[derive(Clone, Copy)]
+enum Door {
+    Reported(&'static Root),
+    Stamped(&'static PlainRoot),
+}
+
 impl Offer {
+    /// Asks a driver for what [`Offer::read`] asks its root for, whichever root its manifest leads to.
+    ///
+    /// # Errors
+    /// `driver.core/1` is missing or a misfit.
+    ///
+    /// # Safety
+    /// The manifest must have our magic and major version, our `abi_stable` version or none, and lie in an image that is
+    /// never unmapped.
+    pub unsafe fn of(manifest: &'static Manifest) -> std::result::Result<Self, Misfit> {
+        if !manifest.is_plain() {
+            // SAFETY: the caller vouches for it.
+            return unsafe { Self::read(manifest.root) };
+        }
+        // SAFETY: the caller vouches for it; the manifest says that a plain root lies there.
+        let root = unsafe { manifest.root.cast::<PlainRoot>().as_ref() };
+        Self::ask(Door::Stamped(root.ok_or_else(leads_nowhere)?))
+    }
+
     /// Asks a driver's root for every interface that this version of the crate knows; others are left alone. An
     /// optional one with a wrong layout is left out and told by [`Offer::misfits`].
     ///
@@ -79,31 +108,39 @@ impl Offer {
     /// `root` must be what a manifest with our magic, major version and `abi_stable` version leads to, in an image that is
     /// never unmapped.
     pub unsafe fn read(root: *const Root) -> std::result::Result<Self, Misfit> {
-        let none = |interface, what: &str| Misfit {
-            interface,
-            report: format!("Error: {what}"),
-        };
         // SAFETY: the caller vouches for it; the root is frozen for the whole major version.
-        let root = unsafe { root.as_ref() }.ok_or_else(|| none("root", "the manifest leads nowhere"))?;
+        let root = unsafe { root.as_ref() };
+        Self::ask(Door::Reported(root.ok_or_else(leads_nowhere)?))
+    }
+
+    fn ask(door: Door) -> std::result::Result<Self, Misfit> {
         let mut misfits = Vec::new();
-        let core = find::<CoreV1>(root, &mut misfits);
+        let core = door.find::<CoreV1>(&mut misfits);
         let Some(core) = core else {
-            return Err(misfits.pop().unwrap_or_else(|| none(CoreV1::ID, "it is not offered")));
+            return Err(misfits.pop().unwrap_or_else(|| nothing(CoreV1::ID, "it is not offered")));
         };
         let tables = Tables {
             core,
-            virt: find(root, &mut misfits),
-            console: find(root, &mut misfits),
-            metadata: find(root, &mut misfits),
-            devices: find(root, &mut misfits),
-            resources: find(root, &mut misfits),
-            stats: find(root, &mut misfits),
-            control: find(root, &mut misfits),
-            filters: find(root, &mut misfits),
-            bindings: find(root, &mut misfits),
-            inspect: find(root, &mut misfits),
+            virt: door.find(&mut misfits),
+            console: door.find(&mut misfits),
+            metadata: door.find(&mut misfits),
+            devices: door.find(&mut misfits),
+            resources: door.find(&mut misfits),
+            stats: door.find(&mut misfits),
+            control: door.find(&mut misfits),
+            filters: door.find(&mut misfits),
+            bindings: door.find(&mut misfits),
+            inspect: door.find(&mut misfits),
         };
-        Ok(Self { root, tables, misfits })
+        let create = match door {
+            Door::Reported(root) => root.create,
+            Door::Stamped(root) => root.create,
+        };
+        Ok(Self {
+            create,
+            tables,
+            misfits,
+        })
     }
 
     /// The interfaces that can be used.
@@ -131,7 +168,7 @@ impl Offer {
     pub fn create(self, host: HostRef, config: &Config, on_panic: OnPanic) -> Result<Loaded> {
         let pairs = pairs(config)?;
         let tables = self.tables;
-        let made = (self.root.create)(host, RSlice::from_slice(&pairs));
+        let made = (self.create)(host, RSlice::from_slice(&pairs));
         let obj = told(&on_panic, made)?;
         Ok(Loaded { obj, tables, on_panic })
     }
@@ -155,15 +192,30 @@ impl Tables {
     }
 }
 
-fn find<T: Table>(root: &Root, misfits: &mut Vec<Misfit>) -> Option<&'static T> {
-    let ROption::RSome(interface) = (root.query)(T::ID.into()) else {
-        return None;
-    };
-    let misfit = |report| Misfit {
-        interface: T::ID,
-        report,
-    };
-    interface.check().map_err(|report| misfits.push(misfit(report))).ok()
+impl Door {
+    fn find<T: Table>(self, misfits: &mut Vec<Misfit>) -> Option<&'static T> {
+        let checked = match self {
+            Self::Reported(root) => (root.query)(T::ID.into()).into_option()?.check(),
+            // SAFETY: who vouched for the root vouched for what it answers.
+            Self::Stamped(root) => unsafe { (root.query)(T::ID.into()).into_option()?.check() },
+        };
+        let misfit = |report| Misfit {
+            interface: T::ID,
+            report,
+        };
+        checked.map_err(|report| misfits.push(misfit(report))).ok()
+    }
+}
+
+fn nothing(interface: &'static str, what: &str) -> Misfit {
+    Misfit {
+        interface,
+        report: format!("Error: {what}"),
+    }
+}
+
+fn leads_nowhere() -> Misfit {
+    nothing("root", "the manifest leads nowhere")
 }
 
 fn pairs(config: &Config) -> Result<Vec<Pair>> {
