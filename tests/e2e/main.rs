@@ -15,6 +15,7 @@ mod autodestroy;
 mod bad_input;
 mod bindings;
 mod boot;
+mod c_driver;
 mod console;
 mod control;
 mod crash;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         bindings::CASES,
         boot::CASES,
         drivers::CASES,
+        c_driver::CASES,
         console::CASES,
         control::CASES,
         crash::CASES,

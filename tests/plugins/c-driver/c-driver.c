@@ -8,13 +8,16 @@
 #include <pthread.h>
 #include <sys/random.h>
 
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* a table's functions take what the table says */
+
 typedef LockstepRResultDomainRecordFault Answer;
 typedef LockstepRResultROptionDomainRecordFault Found;
 
 typedef struct {
     LockstepUuid uuid;
     char *name, *xml;
-    uint32_t state, reason, autostart;
+    uint64_t memory_kib;
+    uint32_t vcpus, state, reason, autostart;
     int32_t id; /* -1 while it does not run */
 } Domain;
 
@@ -41,9 +44,8 @@ static void drop_record(LockstepDomainRecord *record)
     lockstep_drop_string(&record->os_type);
 }
 
-static void drop_port(LockstepPortRecord *port)
+static void drop_port(LockstepPortRecord *port) /* of which there are none */
 {
-    (void)port; /* there are none */
 }
 
 LOCKSTEP_VECTOR(records, LockstepRVecDomainRecord, LockstepDomainRecord, drop_record)
@@ -53,8 +55,9 @@ static LockstepDomainRecord record(const Domain *domain)
 {
     return (LockstepDomainRecord){
         .uuid = domain->uuid, .name = lockstep_string(domain->name), .os_type = lockstep_string("hvm"),
-        .max_memory_kib = 1024, .memory_kib = 1024, .id = domain->id, .state = domain->state, .reason = domain->reason,
-        .vcpus = 1, .flags = LOCKSTEP_PERSISTENT | (domain->autostart ? LOCKSTEP_AUTOSTART : 0),
+        .max_memory_kib = domain->memory_kib, .memory_kib = domain->memory_kib, .id = domain->id,
+        .state = domain->state, .reason = domain->reason, .vcpus = domain->vcpus,
+        .flags = LOCKSTEP_PERSISTENT | (domain->autostart ? LOCKSTEP_AUTOSTART : 0),
     };
 }
 
@@ -166,6 +169,28 @@ static char *element(const char *xml, const char *name)
     return lockstep_copy((LockstepRStr){(const uint8_t *)from, (size_t)(to - from)});
 }
 
+/* `<memory unit='MiB'>64</memory>` in KiB; 0 for none that can be read. */
+static uint64_t read_memory(const char *xml)
+{
+    const char *at = strstr(xml, "<memory");
+    unsigned long long value = 0;
+    char unit[4] = "KiB";
+    if (!at || (sscanf(at, "<memory>%llu", &value) != 1 &&
+                sscanf(at, "<memory unit=%*['\"]%3[A-Za-z]%*['\"]>%llu", unit, &value) != 2))
+        return 0;
+    int shift = !strcmp(unit, "KiB") ? 0 : !strcmp(unit, "MiB") ? 10 : !strcmp(unit, "GiB") ? 20 : 64;
+    return shift < 64 && value < UINT64_C(1) << 40 ? (uint64_t)value << shift : 0;
+}
+
+static uint32_t read_vcpus(const char *xml)
+{
+    const char *at = strstr(xml, "<vcpu");
+    unsigned value = 1;
+    if (at && sscanf(at, "<vcpu>%u", &value) != 1)
+        sscanf(at, "<vcpu%*[^>]>%u", &value);
+    return value;
+}
+
 static bool read_uuid(const char *text, LockstepUuid *uuid)
 {
     size_t digits = 0;
@@ -223,12 +248,12 @@ static Answer put(LockstepUuid uuid, char *name, char *xml, bool *added)
         *old = (Domain){.uuid = uuid, .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
     }
     old->name = name, old->xml = xml;
+    old->memory_kib = read_memory(xml), old->vcpus = read_vcpus(xml);
     return LOCKSTEP_OK(Answer, record(old));
 }
 
 static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, uint32_t flags)
 {
-    (void)obj;
     if (flags & ~LOCKSTEP_FLAG_DEFINE_VALIDATE)
         return LOCKSTEP_ERR(Answer, FAULT(INVALID_ARG, "unknown flags %#x for a definition", flags));
     LockstepUuid uuid = {{0}};
@@ -237,11 +262,11 @@ static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, 
         free(given), free(name);
         return LOCKSTEP_ERR(Answer, FAULT(XML_ERROR, "the document has no <name> without '<', '&' and '/'"));
     }
-    char *xml = with_uuid(given, &uuid);
+    char *xml = read_memory(given) ? with_uuid(given, &uuid) : NULL;
     free(given);
     if (!xml) {
         free(name);
-        return LOCKSTEP_ERR(Answer, FAULT(XML_ERROR, "the document's <uuid> is none"));
+        return LOCKSTEP_ERR(Answer, FAULT(XML_ERROR, "the document's <uuid> is none, or it has no <memory> in KiB, MiB or GiB"));
     }
     LockstepRResultHeldFault held = take(call, LOCKSTEP_RANK_VIRT, (LockstepUuid){{0}});
     if (held.tag == LOCKSTEP_IS_ERR) {
@@ -262,7 +287,6 @@ static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, 
 
 static LockstepDone undefine(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj;
     if (flags)
         return REFUSED(INVALID_ARG, "unknown flags %#x to undefine a domain", flags);
     LockstepRResultHeldFault table = take(call, LOCKSTEP_RANK_VIRT, uuid);
@@ -298,7 +322,6 @@ static LockstepDone undefine(LockstepObj obj, LockstepCall call, LockstepUuid uu
 
 static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj;
     if (flags)
         return LOCKSTEP_ERR(Answer, FAULT(INVALID_ARG, "unknown flags %#x to start a domain", flags));
 #ifdef CHEAT
@@ -311,20 +334,17 @@ static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint3
 
 static LockstepDone shutdown(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj;
     return stop(call, uuid, flags, LOCKSTEP_REASON_SHUTOFF_SHUTDOWN, LOCKSTEP_DETAIL_STOPPED_SHUTDOWN);
 }
 
 static LockstepDone destroy(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj;
     uint32_t others = flags & ~LOCKSTEP_FLAG_DESTROY_GRACEFUL;
     return stop(call, uuid, others, LOCKSTEP_REASON_SHUTOFF_DESTROYED, LOCKSTEP_DETAIL_STOPPED_DESTROYED);
 }
 
 static LockstepDone set_autostart(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t on)
 {
-    (void)obj;
     LockstepRResultHeldFault held = locks->lookup(host.obj, call, uuid, LOCKSTEP_EXCLUSIVE, 0);
     if (held.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, held.err);
@@ -343,25 +363,21 @@ static LockstepDone set_autostart(LockstepObj obj, LockstepCall call, LockstepUu
 
 static Answer create_transient(LockstepObj obj, LockstepCall call, LockstepRStr document, uint32_t flags)
 {
-    (void)obj, (void)call, (void)document, (void)flags;
     return LOCKSTEP_ERR(Answer, CAN_NOT("make transient domains; 'define' makes one that stays"));
 }
 
 static LockstepDone reboot(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj, (void)call, (void)uuid, (void)flags;
     return LOCKSTEP_ERR(LockstepDone, CAN_NOT("reboot a domain; 'destroy' and 'start' do"));
 }
 
 static LockstepDone pause_or_resume(LockstepObj obj, LockstepCall call, LockstepUuid uuid)
 {
-    (void)obj, (void)call, (void)uuid;
     return LOCKSTEP_ERR(LockstepDone, CAN_NOT("pause a domain or let it go on"));
 }
 
 static LockstepRResultNodeRecordFault node_info(LockstepObj obj)
 {
-    (void)obj;
     return LOCKSTEP_ERR(LockstepRResultNodeRecordFault, CAN_NOT("tell facts about the machine"));
 }
 
@@ -369,20 +385,17 @@ static LockstepRResultNodeRecordFault node_info(LockstepObj obj)
 
 static LockstepRResultRStringFault capabilities(LockstepObj obj)
 {
-    (void)obj;
     const char *guest = "<guest><os_type>hvm</os_type><arch name='x86_64'><domain type='c'/></arch></guest>";
     return LOCKSTEP_OK(LockstepRResultRStringFault, lockstep_string(guest));
 }
 
 static LockstepRResultU64Fault version(LockstepObj obj)
 {
-    (void)obj;
     return LOCKSTEP_OK(LockstepRResultU64Fault, 1000);
 }
 
 static LockstepRResultRVecDomainRecordFault list(LockstepObj obj)
 {
-    (void)obj;
     pthread_mutex_lock(&leaf);
     LockstepRVecDomainRecord all = records_new(count);
     while (all.length < count && all.length < all.capacity) {
@@ -405,14 +418,12 @@ static Found found(const Domain *domain)
 
 static Found by_uuid(LockstepObj obj, LockstepUuid uuid)
 {
-    (void)obj;
     pthread_mutex_lock(&leaf);
     return found(find(uuid));
 }
 
 static Found by_name(LockstepObj obj, LockstepRStr name)
 {
-    (void)obj;
     pthread_mutex_lock(&leaf);
     size_t i = 0;
     while (i < count && !lockstep_is(name, domains[i].name))
@@ -422,7 +433,6 @@ static Found by_name(LockstepObj obj, LockstepRStr name)
 
 static Found by_id(LockstepObj obj, int32_t id)
 {
-    (void)obj;
     pthread_mutex_lock(&leaf);
     size_t i = 0;
     while (i < count && (id <= 0 || domains[i].id != id))
@@ -432,7 +442,6 @@ static Found by_id(LockstepObj obj, int32_t id)
 
 static LockstepRResultU64Fault cpu_time(LockstepObj obj, LockstepUuid uuid)
 {
-    (void)obj;
     pthread_mutex_lock(&leaf);
     bool known = find(uuid);
     pthread_mutex_unlock(&leaf);
@@ -441,7 +450,6 @@ static LockstepRResultU64Fault cpu_time(LockstepObj obj, LockstepUuid uuid)
 
 static LockstepRResultRStringFault dump_xml(LockstepObj obj, LockstepUuid uuid, uint32_t flags)
 {
-    (void)obj;
     if (flags & ~(LOCKSTEP_FLAG_XML_SECURE | LOCKSTEP_FLAG_XML_INACTIVE | LOCKSTEP_FLAG_XML_UPDATE_CPU))
         return LOCKSTEP_ERR(LockstepRResultRStringFault, FAULT(INVALID_ARG, "unknown flags %#x for a document", flags));
     LockstepRResultRStringFault answer;
@@ -459,7 +467,6 @@ static LockstepRResultRStringFault dump_xml(LockstepObj obj, LockstepUuid uuid, 
 
 static LockstepDone guest_event(LockstepObj obj, LockstepCall call, uint64_t guest, LockstepGuestEventRecord event)
 {
-    (void)obj, (void)call, (void)guest;
     event.notifications.vtable->destructor(&event.notifications);
     lockstep_drop_string(&event.console_tail);
     return done;
@@ -467,7 +474,6 @@ static LockstepDone guest_event(LockstepObj obj, LockstepCall call, uint64_t gue
 
 static LockstepRResultRVecPortRecordFault filtered_ports(LockstepObj obj, LockstepCall call, LockstepRVecRString filters)
 {
-    (void)obj, (void)call;
     filters.vtable->destructor(&filters);
     return LOCKSTEP_OK(LockstepRResultRVecPortRecordFault, ports_new(0));
 }
@@ -476,26 +482,22 @@ static LockstepRResultRVecPortRecordFault filtered_ports(LockstepObj obj, Lockst
 
 static LockstepDone bring_up(LockstepObj obj, LockstepCall call)
 {
-    (void)obj, (void)call;
     say("at your service", lockstep_lend(""));
     return done;
 }
 
 static LockstepDone autostart(LockstepObj obj, LockstepCall call)
 {
-    (void)obj, (void)call;
     return done; /* whatever was defined is gone with the last host */
 }
 
 static LockstepDone close_driver(LockstepObj obj, uint64_t within_ms)
 {
-    (void)obj, (void)within_ms;
     return done;
 }
 
 static LockstepDone rebuild_log_filters(LockstepObj obj)
 {
-    (void)obj;
     return done; /* the host is asked at each line */
 }
 
@@ -526,7 +528,6 @@ static const void *service(const char *id)
 
 static LockstepRResultObjFault create(LockstepHostRef lent, LockstepRSlicePair config)
 {
-    (void)config;
     host = lent;
     locks = service(LOCKSTEP_LOCK_V1_ID);
     events = service(LOCKSTEP_EVENT_V1_ID);

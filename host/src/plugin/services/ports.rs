@@ -54,7 +54,9 @@ impl PortService for Desk {
                     .map_or(Ok(Vec::new()), |virt| virt.filtered_ports(inner, filters))
             })
         };
-        let virts = self.plugins()?.virts();
+        let mut virts = self.plugins()?.virts();
+        // One that is out of service must not keep filters from changing: its guests' ports are bound, and stay so.
+        virts.retain(|plugin| !self.locks.is_quarantined(plugin.number()));
         let ports: Result<Vec<Vec<PortRequest>>> = virts.iter().map(|plugin| of(plugin)).collect();
         Ok(ports?.concat())
     }
