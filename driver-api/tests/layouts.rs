@@ -12,7 +12,8 @@ use driver_api::abi::manifest::{API_MAJOR, API_MINOR, Manifest};
 use driver_api::abi::plain::PlainRoot;
 use driver_api::abi::root::Root;
 use driver_api::abi::{
-    console, core, descriptors, device, event, inspect, launch, lock, log, metadata, notice, nwfilter, ports, spawn, virt,
+    console, core, descriptors, device, event, inspect, launch, lock, log, metadata, notice, nwfilter, ports, spawn,
+    virt,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -119,7 +120,10 @@ fn nothing_that_a_release_had_is_gone_or_changed() {
             let now = now.get(name).unwrap_or_else(|| panic!("{file}: '{name}' is gone"));
             // Files from before 1.5 have no stamps.
             let same = now.trim_end() == then.trim_end() || now.starts_with(&format!("{then}, stamp"));
-            assert!(same, "{file}: '{name}' was\n{then}\nand is now\n{now}\nIt is frozen: add the next number instead.");
+            assert!(
+                same,
+                "{file}: '{name}' was\n{then}\nand is now\n{now}\nIt is frozen: add the next number instead."
+            );
         }
     }
 }
@@ -144,10 +148,23 @@ fn the_files_of_releases_are_as_they_were_written() {
 #[test]
 fn each_version_has_an_interface_more_than_the_one_before() {
     let mut files = files();
-    files.sort_by_key(|file| file.trim_end_matches(".golden").split('.').map(|part| part.parse::<u32>().unwrap()).collect::<Vec<u32>>());
+    files.sort_by_key(|file| {
+        file.trim_end_matches(".golden")
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap())
+            .collect::<Vec<u32>>()
+    });
     let interfaces = |file: &String| {
         let text = std::fs::read_to_string(folder().join(file)).unwrap();
-        text.lines().filter(|line| line.contains('/') && line.contains(" = ")).count()
+        text.lines()
+            .filter(|line| line.contains('/') && line.contains(" = "))
+            .count()
     };
-    assert!(files.iter().map(interfaces).is_sorted_by(|before, after| before < after), "{files:?}");
+    assert!(
+        files
+            .iter()
+            .map(interfaces)
+            .is_sorted_by(|before, after| before < after),
+        "{files:?}"
+    );
 }

@@ -30,9 +30,15 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Compiles the driver into a folder.
-fn compile(folder: &Path, include: &Path, options: &[&str]) {
+pub(crate) fn compile(folder: &Path, options: &[&str]) {
+    compile_with(folder, &include(), options);
+}
+
+fn compile_with(folder: &Path, include: &Path, options: &[&str]) {
     let output = Command::new("gcc")
-        .args(["-std=c11", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"])
+        .args([
+            "-std=c11", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread",
+        ])
         .args(options)
         .arg("-I")
         .arg(include)
@@ -51,7 +57,7 @@ fn include() -> std::path::PathBuf {
 /// A host with the driver.
 fn host(options: &[&str]) -> (Host, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder for the driver");
-    compile(folder.path(), &include(), options);
+    compile(folder.path(), options);
     (Host::start_other(&binary(), folder.path()), folder)
 }
 
@@ -95,7 +101,11 @@ fn plugin(host: &Host) -> serde_json::Value {
     let json = host.lockstep(&["plugins", "--json"]).ok();
     let list: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let mut all = list.as_array().expect("a list").iter();
-    let one = all.find(|plugin| plugin["path"].as_str().is_some_and(|path| path.ends_with("libc_driver.so")));
+    let one = all.find(|plugin| {
+        plugin["path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("libc_driver.so"))
+    });
     one.unwrap_or_else(|| panic!("no driver in C in {json}")).clone()
 }
 
@@ -111,20 +121,37 @@ fn serves() {
     let (host, _folder) = host(&[]);
     let one = plugin(&host);
     assert_eq!(one["state"], "ready", "{one}");
-    assert_eq!(one["interfaces"], serde_json::json!(["driver.core/1", "virt.lifecycle/1"]));
-    assert!(one["rustc"].as_str().is_some_and(|compiler| compiler.starts_with("gcc ")), "{one}");
+    assert_eq!(
+        one["interfaces"],
+        serde_json::json!(["driver.core/1", "virt.lifecycle/1"])
+    );
+    assert!(
+        one["rustc"]
+            .as_str()
+            .is_some_and(|compiler| compiler.starts_with("gcc ")),
+        "{one}"
+    );
 
     let (mut watcher, lines) = watcher(&host);
     define(&host, "vm1");
     assert_eq!(virsh(&host, &["list", "--all", "--name"]).ok().trim(), "vm1");
     let document = virsh(&host, &["dumpxml", "vm1"]).ok();
-    assert!(document.contains("<uuid>") && document.contains("kept as it is"), "{document}");
+    assert!(
+        document.contains("<uuid>") && document.contains("kept as it is"),
+        "{document}"
+    );
     let uuid = virsh(&host, &["domuuid", "vm1"]).ok();
     let _out = virsh(&host, &["start", "vm1"]).ok();
     assert_eq!(virsh(&host, &["domname", uuid.trim()]).ok().trim(), "vm1");
-    assert_eq!(virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(), "running (booted)");
+    assert_eq!(
+        virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(),
+        "running (booted)"
+    );
     let info = virsh(&host, &["dominfo", "vm1"]).ok();
-    assert!(info.contains("65536 KiB") && info.contains("CPU(s):         2"), "{info}");
+    assert!(
+        info.contains("65536 KiB") && info.contains("CPU(s):         2"),
+        "{info}"
+    );
     for (verb, why) in [
         ("undefine", "domain 'vm1' runs; destroy it first"),
         ("suspend", "the driver 'c' can not pause a domain"),
@@ -134,10 +161,17 @@ fn serves() {
         assert!(message.contains(why), "{message}");
     }
     let _out = virsh(&host, &["destroy", "vm1"]).ok();
-    assert_eq!(virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(), "shut off (destroyed)");
+    assert_eq!(
+        virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(),
+        "shut off (destroyed)"
+    );
     let _out = virsh(&host, &["undefine", "vm1"]).ok();
     assert_eq!(virsh(&host, &["list", "--all", "--name"]).ok().trim(), "");
-    assert!(virsh(&host, &["domstate", "vm1"]).fails().contains("failed to get domain"));
+    assert!(
+        virsh(&host, &["domstate", "vm1"])
+            .fails()
+            .contains("failed to get domain")
+    );
 
     let seen = wait::until("four events have come", || {
         let lines = lines.lock().expect("no reader panics");
@@ -146,11 +180,24 @@ fn serves() {
         let what: Vec<String> = what.collect();
         (what.len() >= 4).then_some(what)
     });
-    assert_eq!(seen, ["Defined Added", "Started Booted", "Stopped Destroyed", "Undefined Removed"]);
+    assert_eq!(
+        seen,
+        [
+            "Defined Added",
+            "Started Booted",
+            "Stopped Destroyed",
+            "Undefined Removed"
+        ]
+    );
     watcher.kill().expect("the watcher can be ended");
     watcher.wait().expect("the watcher can be waited for");
 
-    assert!(host.log().contains("c_driver: started dom=\"vm1\" plugin=c method=\"start\""), "{}", host.log());
+    assert!(
+        host.log()
+            .contains("c_driver: started dom=\"vm1\" plugin=c method=\"start\""),
+        "{}",
+        host.log()
+    );
     let one = plugin(&host);
     assert_eq!((&one["strikes"], &one["state"]), (&0.into(), &"ready".into()), "{one}");
 }
@@ -169,15 +216,25 @@ fn cheats() {
         let one = plugin(&host);
         let reason = one["reason"].as_str().unwrap_or_default();
         assert_eq!(one["state"], "quarantined", "{cheat}: {told}{one}");
-        assert!(reason.starts_with("a breach of the lock rules: ") && reason.contains(says), "{cheat}: {reason}");
-        assert_eq!(virsh(&host, &["domstate", "vm1"]).ok().trim(), "shut off", "{cheat}: reads go on");
+        assert!(
+            reason.starts_with("a breach of the lock rules: ") && reason.contains(says),
+            "{cheat}: {reason}"
+        );
+        assert_eq!(
+            virsh(&host, &["domstate", "vm1"]).ok().trim(),
+            "shut off",
+            "{cheat}: reads go on"
+        );
         let refused = virsh(&host, &["start", "vm1"]).fails();
         assert!(refused.contains("plug-in 'c' is quarantined"), "{cheat}: {refused}");
         // Nothing is held, and the others serve changes that ask every driver for its ports.
         let json = host.lockstep(&["locks", "--json"]).ok();
         let status: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         let locks = status["locks"].as_array().expect("a list");
-        assert!(locks.iter().all(|lock| lock["holders"] == serde_json::json!([])), "{cheat}: {json}");
+        assert!(
+            locks.iter().all(|lock| lock["holders"] == serde_json::json!([])),
+            "{cheat}: {json}"
+        );
         let _out = host.virsh(&["nwfilter-undefine", "clean-traffic"]).ok();
     }
 }
@@ -190,12 +247,15 @@ fn other_header() {
         std::fs::write(folder.path().join(file), text.join("\n") + "\n").expect("the header can be written");
     }
     let drivers = tempfile::tempdir().expect("a folder for the driver");
-    compile(drivers.path(), folder.path(), &[]);
+    compile_with(drivers.path(), folder.path(), &[]);
     let host = Host::start_other(&binary(), drivers.path());
     let one = plugin(&host);
     assert_eq!(one["state"], "quarantined", "{one}");
     let reason = one["reason"].as_str().unwrap_or_default();
-    assert!(reason.contains("virt.lifecycle/1: made from another header, expected 168 bytes, layout 0x"), "{reason}");
+    assert!(
+        reason.contains("virt.lifecycle/1: made from another header, expected 168 bytes, layout 0x"),
+        "{reason}"
+    );
 }
 
 /// A line of the header with another stamp for `virt.lifecycle/1`.

@@ -105,7 +105,10 @@ mod tests {
         let good = stamp::<CoreV1>();
         let table = std::ptr::from_ref(&CORE).cast();
         check(&raw const good, table).unwrap();
-        assert_eq!(check(std::ptr::null(), table).unwrap_err(), "Error: the stamp is missing");
+        assert_eq!(
+            check(std::ptr::null(), table).unwrap_err(),
+            "Error: the stamp is missing"
+        );
         let missing = check(&raw const good, std::ptr::null());
         assert_eq!(missing.unwrap_err(), "Error: the table is missing");
         for wrong in [Stamp { size: 8, ..good }, Stamp { hash: 1, ..good }] {

@@ -66,7 +66,10 @@ fn collect(layout: &'static TypeLayout, records: &mut BTreeMap<&'static str, &'s
     }
     for field in layout.get_fields().into_iter().flatten() {
         for function in field.function_range().iter() {
-            function.param_type_layouts.iter().for_each(|get| collect(get(), records));
+            function
+                .param_type_layouts
+                .iter()
+                .for_each(|get| collect(get(), records));
             if let Some(answer) = function.return_type_layout() {
                 collect(answer(), records);
             }
@@ -76,7 +79,9 @@ fn collect(layout: &'static TypeLayout, records: &mut BTreeMap<&'static str, &'s
             collect(field.layout(), records);
         }
         let inner = field.layout().get_fields().into_iter().flatten();
-        inner.filter(|field| field.layout().package().as_str() == "driver-api").for_each(|field| collect(field.layout(), records));
+        inner
+            .filter(|field| field.layout().package().as_str() == "driver-api")
+            .for_each(|field| collect(field.layout(), records));
     }
     for field in layout.phantom_fields().iter() {
         collect(field.layout(), records);
@@ -88,7 +93,11 @@ fn line(text: &mut String, condition: &str, what: &str) {
 }
 
 fn record(text: &mut String, name: &str, layout: &'static TypeLayout) {
-    line(text, &format!("sizeof(Lockstep{name}) == {}", layout.size()), &format!("size of {name}"));
+    line(
+        text,
+        &format!("sizeof(Lockstep{name}) == {}", layout.size()),
+        &format!("size of {name}"),
+    );
     let fields: Vec<TLField> = layout.get_fields().into_iter().flatten().collect();
     // A transparent record is its field, and C knows no other name for it.
     if name == "Obj" || name == "HostObj" || name == "TablePtr" {
@@ -115,7 +124,11 @@ fn c_name<'a>(record: &str, field: &'a str) -> &'a str {
 
 fn manifest() -> String {
     let mut text = String::new();
-    line(&mut text, &format!("sizeof(LockstepManifest) == {}", size_of::<Manifest>()), "size of Manifest");
+    line(
+        &mut text,
+        &format!("sizeof(LockstepManifest) == {}", size_of::<Manifest>()),
+        "size of Manifest",
+    );
     macro_rules! places {
         ($($field:ident),+) => { $(
             let condition = format!(
@@ -125,8 +138,8 @@ fn manifest() -> String {
         )+ };
     }
     places!(
-        magic, size, api_major, api_minor, abi_stable, reserved, kind, panic, name, title, version, rustc, licence, needs,
-        needs_len, root
+        magic, size, api_major, api_minor, abi_stable, reserved, kind, panic, name, title, version, rustc, licence,
+        needs, needs_len, root
     );
     text
 }

@@ -1,6 +1,10 @@
 //! The C header of the frozen tables: types by cbindgen, numbers from our sources, sizes and stamps from our layouts.
 
-#![allow(clippy::expect_used, reason = "a tool of tests: what fails is told and ends it")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a tool of tests: what fails is told and ends it"
+)]
 
 mod asserts;
 mod numbers;

@@ -27,7 +27,11 @@ pub(crate) fn all(driver_api: &Path) -> String {
         writeln!(text, "/* From {file}. */").expect("a text takes more text");
         for (name, value, comment) in of(&source) {
             let other = seen.insert(name.clone(), file);
-            assert!(other.is_none(), "{name} is in {file} and in {}", other.unwrap_or_default());
+            assert!(
+                other.is_none(),
+                "{name} is in {file} and in {}",
+                other.unwrap_or_default()
+            );
             for line in comment {
                 writeln!(text, "// {line}").expect("a text takes more text");
             }
@@ -97,7 +101,10 @@ fn opened(line: &str) -> Option<String> {
 fn constant(code: &str) -> Option<(String, String)> {
     let (name, rest) = code.strip_prefix("pub const ")?.split_once(": ")?;
     let (_ty, value) = rest.strip_suffix(';')?.split_once(" = ")?;
-    let value = value.strip_prefix("Self(").and_then(|value| value.strip_suffix(')')).unwrap_or(value);
+    let value = value
+        .strip_prefix("Self(")
+        .and_then(|value| value.strip_suffix(')'))
+        .unwrap_or(value);
     let number = value.replace('_', "");
     number.parse::<u64>().ok().map(|_| (name.to_owned(), number))
 }

@@ -4,8 +4,23 @@ use std::path::Path;
 
 /// The files of `driver-api/src/abi` whose records are in the header.
 const FILES: [&str; 17] = [
-    "value", "plain", "root", "interface", "manifest", "lock", "log", "event", "spawn", "ports", "core", "virt", "console",
-    "domain", "node", "guest", "filter",
+    "value",
+    "plain",
+    "root",
+    "interface",
+    "manifest",
+    "lock",
+    "log",
+    "event",
+    "spawn",
+    "ports",
+    "core",
+    "virt",
+    "console",
+    "domain",
+    "node",
+    "guest",
+    "filter",
 ];
 
 /// What cbindgen reads.
@@ -24,7 +39,11 @@ pub(crate) fn all(driver_api: &Path) -> String {
                 comment.clear();
             } else {
                 for line in comment.drain(..).chain([line]) {
-                    text.push_str(&REWRITES.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to)));
+                    text.push_str(
+                        &REWRITES
+                            .iter()
+                            .fold(line.to_owned(), |line, (from, to)| line.replace(from, to)),
+                    );
                     text.push('\n');
                 }
             }

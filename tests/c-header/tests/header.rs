@@ -30,7 +30,14 @@ fn a_compiler_of_c_agrees_with_every_size_and_place() {
     std::fs::copy(kit, folder.path().join("lockstep_kit.h")).unwrap();
     for standard in ["c11", "c17"] {
         let output = std::process::Command::new("gcc")
-            .args(["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wno-unused-function"])
+            .args([
+                "-fsyntax-only",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pedantic",
+                "-Wno-unused-function",
+            ])
             .arg(format!("-std={standard}"))
             .arg(&source)
             .output()

@@ -117,7 +117,9 @@ impl Offer {
         let mut misfits = Vec::new();
         let core = door.find::<CoreV1>(&mut misfits);
         let Some(core) = core else {
-            return Err(misfits.pop().unwrap_or_else(|| nothing(CoreV1::ID, "it is not offered")));
+            return Err(misfits
+                .pop()
+                .unwrap_or_else(|| nothing(CoreV1::ID, "it is not offered")));
         };
         let tables = Tables {
             core,
