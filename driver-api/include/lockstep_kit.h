@@ -72,16 +72,21 @@ static inline void lockstep_drop_byte(uint8_t *byte)
 
 LOCKSTEP_VECTOR(lockstep_bytes, LockstepRVecU8, uint8_t, lockstep_drop_byte)
 
-/* A text to give away. */
-static inline LockstepRString lockstep_string(const char *text)
+/* A text to give away, and to be freed by whoever gets it. */
+static inline LockstepRString lockstep_string_of(LockstepRStr text)
 {
-    size_t length = strlen(text);
-    LockstepRString string = {lockstep_bytes_new(length)};
+    LockstepRString string = {lockstep_bytes_new(text.length)};
     if (string.inner.capacity) {
-        memcpy(string.inner.buffer, text, length);
-        string.inner.length = length;
+        memcpy(string.inner.buffer, text.data, text.length);
+        string.inner.length = text.length;
     }
     return string;
+}
+
+static inline LockstepRString lockstep_string(const char *text)
+{
+    LockstepRStr str = {(const uint8_t *)text, strlen(text)};
+    return lockstep_string_of(str);
 }
 
 /* Frees a text, whoever made it. */

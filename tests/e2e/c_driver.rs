@@ -23,6 +23,11 @@ pub(crate) const CASES: &[Case] = &[
         run: cheats,
     },
     Case {
+        name: "c_driver_meets_the_profile_core_of_the_suite",
+        needs: &[Root],
+        run: conforms,
+    },
+    Case {
         name: "c_driver_from_another_header_is_refused_by_the_tables_name",
         needs: &[Root, Virsh],
         run: other_header,
@@ -237,6 +242,23 @@ fn cheats() {
         );
         let _out = host.virsh(&["nwfilter-undefine", "clean-traffic"]).ok();
     }
+}
+
+fn conforms() {
+    let folder = tempfile::tempdir().expect("a folder for the driver");
+    compile(folder.path(), &[]);
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["run", "--strict", "--profile", "core"])
+        .arg(folder.path().join("libc_driver.so"))
+        .output()
+        .expect("the suite runs");
+    let report = Answer::of(&output);
+    assert_eq!(report.code, 0, "{}{}", report.out, report.err);
+    assert!(
+        report.out.contains("0 failed") && !report.out.contains("skip"),
+        "{}",
+        report.out
+    );
 }
 
 fn other_header() {

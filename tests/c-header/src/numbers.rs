@@ -35,7 +35,7 @@ pub(crate) fn all(driver_api: &Path) -> String {
             for line in comment {
                 writeln!(text, "// {line}").expect("a text takes more text");
             }
-            writeln!(text, "#define LOCKSTEP_{name} {value}").expect("a text takes more text");
+            writeln!(text, "#define LOCKSTEP_{name} {value}U").expect("a text takes more text");
         }
         text.push('\n');
     }

@@ -1,6 +1,6 @@
 /* A driver in C whose domains live in memory: what the C header of the driver interface is good for.
 
-   gcc -std=c11 -shared -fPIC -O2 -I driver-api/include -o libc_driver.so tests/plugins/c-driver/c-driver.c -lpthread
+   gcc -std=c11 -shared -fPIC -O2 -I driver-api/include -o libc_driver.so tests/plugins/c-driver/c-driver.c -pthread
 
    With -DCHEAT=... it breaks the lock rules at each start: see cheat.h. */
 
@@ -12,6 +12,9 @@
 
 typedef LockstepRResultDomainRecordFault Answer;
 typedef LockstepRResultROptionDomainRecordFault Found;
+typedef LockstepRResultRStringFault Text;
+typedef LockstepRResultU64Fault Number;
+typedef LockstepRResultHeldFault Held;
 
 typedef struct {
     LockstepUuid uuid;
@@ -21,22 +24,24 @@ typedef struct {
     int32_t id; /* -1 while it does not run */
 } Domain;
 
-static LockstepHostRef host;
-static const LockstepLockV1 *locks;
-static const LockstepLogV1 *logs;
-static const LockstepEventV1 *events;
-static uint64_t site; /* the one place that logs */
-
-/* A leaf: held for a look or a change, never while the host is called. */
-static pthread_mutex_t leaf = PTHREAD_MUTEX_INITIALIZER;
-static Domain *domains;
-static size_t count;
-static int32_t last_id;
+/* One driver: the object that each of its calls brings back. */
+typedef struct {
+    LockstepHostRef host;
+    const LockstepLockV1 *locks;
+    const LockstepLogV1 *logs;
+    const LockstepEventV1 *events;
+    uint64_t site; /* the one place that logs */
+    pthread_mutex_t leaf; /* for what is below: held for a look or a change, never while the host is called */
+    Domain *domains;
+    size_t count;
+    int32_t last_id;
+} Driver;
 
 static const LockstepDone done = {.tag = LOCKSTEP_IS_OK};
+#define ME Driver *me = (Driver *)obj
 #define FAULT(CODE, ...) lockstep_fault(LOCKSTEP_CODE_##CODE, LOCKSTEP_ORIGIN_DOMAIN, __VA_ARGS__)
-#define REFUSED(CODE, ...) LOCKSTEP_ERR(LockstepDone, FAULT(CODE, __VA_ARGS__))
-#define NOBODY FAULT(NO_DOMAIN, "no domain with this UUID; 'list --all' shows those that there are")
+#define FAILED(TYPE, CODE, ...) LOCKSTEP_ERR(TYPE, FAULT(CODE, __VA_ARGS__))
+#define NOBODY(TYPE) FAILED(TYPE, NO_DOMAIN, "no domain with this UUID; 'list --all' shows those that there are")
 
 static void drop_record(LockstepDomainRecord *record)
 {
@@ -61,52 +66,50 @@ static LockstepDomainRecord record(const Domain *domain)
     };
 }
 
-static bool same(LockstepUuid one, LockstepUuid other)
-{
-    return memcmp(&one, &other, sizeof one) == 0;
-}
-
 /* Under the leaf. */
-static Domain *find(LockstepUuid uuid)
+static Domain *find(Driver *me, LockstepUuid uuid)
 {
-    for (size_t i = 0; i < count; i++)
-        if (same(domains[i].uuid, uuid))
-            return &domains[i];
+    for (size_t i = 0; i < me->count; i++)
+        if (memcmp(&me->domains[i].uuid, &uuid, sizeof uuid) == 0)
+            return &me->domains[i];
     return NULL;
 }
 
-static void say(const char *message, LockstepRStr name)
+static void say(Driver *me, const char *message, LockstepRStr name)
 {
     LockstepField fields[] = {{.index = 0, .kind = LOCKSTEP_KIND_DEBUG, .text = lockstep_lend(message)},
                               {.index = 1, .kind = LOCKSTEP_KIND_TEXT, .text = name}};
     LockstepParent parent = {.kind = LOCKSTEP_PARENT_CURRENT};
-    if (logs && logs->enabled(host.obj, site))
-        logs->event(host.obj, site, parent, (LockstepRSliceField){fields, name.length ? 2 : 1});
+    if (me->logs && me->logs->enabled(me->host.obj, me->site))
+        me->logs->event(me->host.obj, me->site, parent, (LockstepRSliceField){fields, name.length ? 2 : 1});
 }
 
-/* Of a copy: the leaf is not held any more. The event leaves when the locks are given back. */
-static void tell(const LockstepDomainRecord *domain, uint32_t event, uint32_t detail)
+/* Without the leaf. The event leaves when the locks are given back. */
+static void tell(Driver *me, const LockstepDomainRecord *domain, uint32_t event, uint32_t detail)
 {
     LockstepRStr name = {domain->name.inner.buffer, domain->name.inner.length};
-    char *text = lockstep_copy(name);
-    say(event == LOCKSTEP_EVENT_STARTED ? "started" : "changed", name);
-    LockstepEventRecord happened = {.uuid = domain->uuid, .name = lockstep_string(text ? text : ""), .id = domain->id,
+    say(me, event == LOCKSTEP_EVENT_STARTED ? "started" : "changed", name);
+    LockstepEventRecord happened = {.uuid = domain->uuid, .name = lockstep_string_of(name), .id = domain->id,
                                     .kind = LOCKSTEP_LIFECYCLE, .event = event, .detail = detail};
-    LockstepDone told = events->emit(host.obj, happened);
+    LockstepDone told = me->events->emit(me->host.obj, happened);
     if (told.tag == LOCKSTEP_IS_ERR)
         lockstep_drop_string(&told.err.message);
-    free(text);
 }
 
-static LockstepRResultHeldFault take(LockstepCall call, uint32_t rank, LockstepUuid uuid)
+static Held take(Driver *me, LockstepCall call, uint32_t rank, LockstepUuid uuid)
 {
-    LockstepLockKey key = {.rank = rank, .uuid = uuid};
-    return locks->acquire(host.obj, call, key, LOCKSTEP_EXCLUSIVE, 0);
+    return me->locks->acquire(me->host.obj, call, (LockstepLockKey){rank, uuid}, LOCKSTEP_EXCLUSIVE, 0);
 }
 
-static void give_back(LockstepCall call, LockstepRResultHeldFault held)
+/* Virt for a moment, then the domain. */
+static Held look_up(Driver *me, LockstepCall call, LockstepUuid uuid)
 {
-    LockstepDone given = locks->release(host.obj, call, held.ok.handle, 0);
+    return me->locks->lookup(me->host.obj, call, uuid, LOCKSTEP_EXCLUSIVE, 0);
+}
+
+static void give_back(Driver *me, LockstepCall call, Held held)
+{
+    LockstepDone given = me->locks->release(me->host.obj, call, held.ok.handle, 0);
     if (given.tag == LOCKSTEP_IS_ERR)
         lockstep_drop_string(&given.err.message);
 }
@@ -115,54 +118,15 @@ static void give_back(LockstepCall call, LockstepRResultHeldFault held)
 #include "cheat.h"
 #endif
 
-/* Moves a domain from shut off to running or back, under its lock. */
-static Answer move(LockstepCall call, LockstepUuid uuid, bool start, uint32_t reason, uint32_t detail)
-{
-    LockstepRResultHeldFault held = locks->lookup(host.obj, call, uuid, LOCKSTEP_EXCLUSIVE, 0);
-    if (held.tag == LOCKSTEP_IS_ERR)
-        return LOCKSTEP_ERR(Answer, held.err);
-    Answer answer;
-    pthread_mutex_lock(&leaf);
-    Domain *domain = find(uuid);
-    if (!domain) {
-        answer = LOCKSTEP_ERR(Answer, NOBODY);
-    } else if (start == (domain->id > 0)) {
-        const char *why = start ? "runs already" : "does not run; 'start' starts it";
-        answer = LOCKSTEP_ERR(Answer, FAULT(OPERATION_INVALID, "domain '%s' %s", domain->name, why));
-    } else {
-        domain->id = start ? ++last_id : -1;
-        domain->state = start ? LOCKSTEP_STATE_RUNNING : LOCKSTEP_STATE_SHUTOFF;
-        domain->reason = reason;
-        answer = LOCKSTEP_OK(Answer, record(domain));
-    }
-    pthread_mutex_unlock(&leaf);
-    if (answer.tag == LOCKSTEP_IS_OK)
-        tell(&answer.ok, start ? LOCKSTEP_EVENT_STARTED : LOCKSTEP_EVENT_STOPPED, detail);
-    give_back(call, held);
-    return answer;
-}
+/* ---- documents ---- */
 
-static LockstepDone stop(LockstepCall call, LockstepUuid uuid, uint32_t flags, uint32_t reason, uint32_t detail)
-{
-    if (flags)
-        return REFUSED(INVALID_ARG, "unknown flags %#x to end a domain", flags);
-    Answer answer = move(call, uuid, false, reason, detail);
-    if (answer.tag == LOCKSTEP_IS_ERR)
-        return LOCKSTEP_ERR(LockstepDone, answer.err);
-    drop_record(&answer.ok);
-    return done;
-}
-
-/* ---- virt.lifecycle/1: changes ---- */
-
-/* The text of <NAME> in a document, to be freed; NULL when it has none. */
+/* The text of <NAME>, to be freed; NULL when there is none. */
 static char *element(const char *xml, const char *name)
 {
     char open[16], close[16];
     snprintf(open, sizeof open, "<%s>", name);
     snprintf(close, sizeof close, "</%s>", name);
-    const char *from = strstr(xml, open);
-    const char *to = from ? strstr(from, close) : NULL;
+    const char *from = strstr(xml, open), *to = from ? strstr(from, close) : NULL;
     if (!to)
         return NULL;
     from += strlen(open);
@@ -193,9 +157,10 @@ static uint32_t read_vcpus(const char *xml)
 
 static bool read_uuid(const char *text, LockstepUuid *uuid)
 {
+    const char *all = "0123456789abcdef0123456789ABCDEF";
     size_t digits = 0;
-    for (; *text && digits <= 32; text++) {
-        const char *all = "0123456789abcdef0123456789ABCDEF", *digit = strchr(all, *text);
+    for (; *text; text++) {
+        const char *digit = strchr(all, *text);
         if (*text == '-')
             continue;
         if (!digit || digits == 32)
@@ -206,264 +171,216 @@ static bool read_uuid(const char *text, LockstepUuid *uuid)
     return digits == 32;
 }
 
-/* A document with its UUID, made up when it has none; NULL for one that is wrong. */
+/* The document with a UUID, made up when it has none, to be freed; NULL for one that is wrong. */
 static char *with_uuid(const char *xml, LockstepUuid *uuid)
 {
-    char *given = element(xml, "uuid"), text[64], *all = NULL;
+    char *given = element(xml, "uuid"), *all = NULL, text[40];
     if (given && read_uuid(given, uuid)) {
         all = lockstep_copy(lockstep_lend(xml));
     } else if (!given && getrandom(uuid, sizeof *uuid, 0) == sizeof *uuid) {
         uint8_t *b = uuid->bytes;
         b[6] = (uint8_t)((b[6] & 0x0f) | 0x40), b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-        size_t end = (size_t)(strstr(xml, "</name>") - xml) + strlen("</name>"), at = 0;
-        for (size_t i = 0; i < sizeof uuid->bytes; i++)
-            at += (size_t)sprintf(text + at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-        size_t size = strlen(xml) + sizeof "<uuid></uuid>" + at;
+        int at = 0, end = (int)(strstr(xml, "</name>") - xml) + (int)strlen("</name>");
+        for (int i = 0; i < 16; i++)
+            at += sprintf(text + at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+        size_t size = strlen(xml) + sizeof "<uuid></uuid>" + (size_t)at;
         if ((all = malloc(size)))
-            snprintf(all, size, "%.*s<uuid>%s</uuid>%s", (int)end, xml, text, xml + end);
+            snprintf(all, size, "%.*s<uuid>%s</uuid>%s", end, xml, text, xml + end);
     }
     free(given);
     return all;
 }
 
-/* Under Virt and the leaf: puts a definition in, or in the place of the old one. */
-static Answer put(LockstepUuid uuid, char *name, char *xml, bool *added)
+/* ---- virt.lifecycle/1: changes. Virt before Domain, each given back where it was taken. ---- */
+
+/* Under Virt and the leaf: a definition goes in, or in the place of the old one; then it has the texts. */
+static Answer put(Driver *me, Domain new, bool *added)
 {
-    Domain *old = find(uuid);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(domains[i].name, name) == 0 && !same(domains[i].uuid, uuid))
-            return LOCKSTEP_ERR(Answer, FAULT(OPERATION_FAILED, "the name '%s' belongs to another domain", name));
-    if (old && (old->id > 0 || strcmp(old->name, name) != 0))
-        return LOCKSTEP_ERR(Answer, FAULT(OPERATION_FAILED, "domain '%s' can be defined anew while it is shut off, by "
-                                          "its own name", old->name));
+    Domain *old = find(me, new.uuid);
+    for (size_t i = 0; i < me->count; i++)
+        if (strcmp(me->domains[i].name, new.name) == 0 && &me->domains[i] != old)
+            return FAILED(Answer, OPERATION_FAILED, "the name '%s' belongs to another domain", new.name);
+    if (old && (old->id > 0 || strcmp(old->name, new.name) != 0))
+        return FAILED(Answer, OPERATION_FAILED, "domain '%s' can be defined anew by its own name, while it is shut off",
+                      old->name);
     *added = !old;
     if (old) {
+        new.autostart = old->autostart;
         free(old->name), free(old->xml);
     } else {
-        Domain *more = realloc(domains, (count + 1) * sizeof *domains);
+        Domain *more = realloc(me->domains, (me->count + 1) * sizeof new);
         if (!more)
-            return LOCKSTEP_ERR(Answer, FAULT(NO_MEMORY, "no memory for domain '%s'", name));
-        domains = more;
-        old = &domains[count++];
-        *old = (Domain){.uuid = uuid, .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
+            return FAILED(Answer, NO_MEMORY, "no memory for domain '%s'", new.name);
+        me->domains = more;
+        old = &more[me->count++];
     }
-    old->name = name, old->xml = xml;
-    old->memory_kib = read_memory(xml), old->vcpus = read_vcpus(xml);
+    *old = new;
     return LOCKSTEP_OK(Answer, record(old));
 }
 
 static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, uint32_t flags)
 {
+    ME;
     if (flags & ~LOCKSTEP_FLAG_DEFINE_VALIDATE)
-        return LOCKSTEP_ERR(Answer, FAULT(INVALID_ARG, "unknown flags %#x for a definition", flags));
-    LockstepUuid uuid = {{0}};
-    char *given = lockstep_copy(document), *name = given ? element(given, "name") : NULL;
-    if (!name || !*name || strpbrk(name, "<&/")) {
-        free(given), free(name);
-        return LOCKSTEP_ERR(Answer, FAULT(XML_ERROR, "the document has no <name> without '<', '&' and '/'"));
+        return FAILED(Answer, INVALID_ARG, "unknown flags %#x for a definition", flags);
+    char *xml = lockstep_copy(document);
+    Domain new = {.name = xml ? element(xml, "name") : NULL, .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
+    if (new.name && *new.name && !strpbrk(new.name, "<&/") && (new.memory_kib = read_memory(xml)))
+        new.xml = with_uuid(xml, &new.uuid), new.vcpus = read_vcpus(xml);
+    free(xml);
+    Answer answer;
+    if (!new.xml) {
+        answer = FAILED(Answer, XML_ERROR, "the document needs a <name> without '<', '&' and '/', a <memory> in KiB, MiB or "
+                                           "GiB, and in <uuid>, if it has that, a UUID");
+        return free(new.name), answer;
     }
-    char *xml = read_memory(given) ? with_uuid(given, &uuid) : NULL;
-    free(given);
-    if (!xml) {
-        free(name);
-        return LOCKSTEP_ERR(Answer, FAULT(XML_ERROR, "the document's <uuid> is none, or it has no <memory> in KiB, MiB or GiB"));
-    }
-    LockstepRResultHeldFault held = take(call, LOCKSTEP_RANK_VIRT, (LockstepUuid){{0}});
-    if (held.tag == LOCKSTEP_IS_ERR) {
-        free(name), free(xml);
-        return LOCKSTEP_ERR(Answer, held.err);
-    }
+    Held held = take(me, call, LOCKSTEP_RANK_VIRT, new.uuid);
+    if (held.tag == LOCKSTEP_IS_ERR)
+        return free(new.name), free(new.xml), LOCKSTEP_ERR(Answer, held.err);
     bool added = false;
-    pthread_mutex_lock(&leaf);
-    Answer answer = put(uuid, name, xml, &added);
-    pthread_mutex_unlock(&leaf);
+    pthread_mutex_lock(&me->leaf);
+    answer = put(me, new, &added);
+    pthread_mutex_unlock(&me->leaf);
     if (answer.tag == LOCKSTEP_IS_ERR)
-        free(name), free(xml);
+        free(new.name), free(new.xml);
     else
-        tell(&answer.ok, LOCKSTEP_EVENT_DEFINED, added ? LOCKSTEP_DETAIL_DEFINED_ADDED : LOCKSTEP_DETAIL_DEFINED_UPDATED);
-    give_back(call, held);
+        tell(me, &answer.ok, LOCKSTEP_EVENT_DEFINED, added ? LOCKSTEP_DETAIL_DEFINED_ADDED : LOCKSTEP_DETAIL_DEFINED_UPDATED);
+    give_back(me, call, held);
     return answer;
 }
 
 static LockstepDone undefine(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
+    ME;
     if (flags)
-        return REFUSED(INVALID_ARG, "unknown flags %#x to undefine a domain", flags);
-    LockstepRResultHeldFault table = take(call, LOCKSTEP_RANK_VIRT, uuid);
+        return FAILED(LockstepDone, INVALID_ARG, "unknown flags %#x to undefine a domain", flags);
+    Held table = take(me, call, LOCKSTEP_RANK_VIRT, uuid);
     if (table.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, table.err);
-    LockstepRResultHeldFault held = take(call, LOCKSTEP_RANK_DOMAIN, uuid);
-    if (held.tag == LOCKSTEP_IS_ERR) {
-        give_back(call, table);
-        return LOCKSTEP_ERR(LockstepDone, held.err);
-    }
+    Held held = take(me, call, LOCKSTEP_RANK_DOMAIN, uuid);
+    if (held.tag == LOCKSTEP_IS_ERR)
+        return give_back(me, call, table), LOCKSTEP_ERR(LockstepDone, held.err);
     LockstepDone answer = done;
     LockstepDomainRecord gone;
-    pthread_mutex_lock(&leaf);
-    Domain *domain = find(uuid);
+    pthread_mutex_lock(&me->leaf);
+    Domain *domain = find(me, uuid);
     if (!domain) {
-        answer = LOCKSTEP_ERR(LockstepDone, NOBODY);
+        answer = NOBODY(LockstepDone);
     } else if (domain->id > 0) {
-        answer = REFUSED(OPERATION_INVALID, "domain '%s' runs; destroy it first", domain->name);
+        answer = FAILED(LockstepDone, OPERATION_INVALID, "domain '%s' runs; destroy it first", domain->name);
     } else {
         gone = record(domain);
         free(domain->name), free(domain->xml);
-        *domain = domains[--count];
+        *domain = me->domains[--me->count];
     }
-    pthread_mutex_unlock(&leaf);
+    pthread_mutex_unlock(&me->leaf);
     if (answer.tag == LOCKSTEP_IS_OK) {
-        tell(&gone, LOCKSTEP_EVENT_UNDEFINED, LOCKSTEP_DETAIL_UNDEFINED_REMOVED);
+        tell(me, &gone, LOCKSTEP_EVENT_UNDEFINED, LOCKSTEP_DETAIL_UNDEFINED_REMOVED);
         drop_record(&gone);
     }
-    give_back(call, held);
-    give_back(call, table);
+    give_back(me, call, held);
+    give_back(me, call, table);
+    return answer;
+}
+
+/* From shut off to running or back. */
+static Answer move(Driver *me, LockstepCall call, LockstepUuid uuid, bool start, uint32_t reason, uint32_t detail)
+{
+    Held held = look_up(me, call, uuid);
+    if (held.tag == LOCKSTEP_IS_ERR)
+        return LOCKSTEP_ERR(Answer, held.err);
+    Answer answer;
+    pthread_mutex_lock(&me->leaf);
+    Domain *domain = find(me, uuid);
+    if (!domain) {
+        answer = NOBODY(Answer);
+    } else if (start == (domain->id > 0)) {
+        answer = FAILED(Answer, OPERATION_INVALID, "domain '%s' %s", domain->name, start ? "runs already" : "does not run");
+    } else {
+        domain->id = start ? ++me->last_id : -1;
+        domain->state = start ? LOCKSTEP_STATE_RUNNING : LOCKSTEP_STATE_SHUTOFF;
+        domain->reason = reason;
+        answer = LOCKSTEP_OK(Answer, record(domain));
+    }
+    pthread_mutex_unlock(&me->leaf);
+    if (answer.tag == LOCKSTEP_IS_OK)
+        tell(me, &answer.ok, start ? LOCKSTEP_EVENT_STARTED : LOCKSTEP_EVENT_STOPPED, detail);
+    give_back(me, call, held);
     return answer;
 }
 
 static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
+    ME;
     if (flags)
-        return LOCKSTEP_ERR(Answer, FAULT(INVALID_ARG, "unknown flags %#x to start a domain", flags));
+        return FAILED(Answer, INVALID_ARG, "unknown flags %#x to start a domain", flags);
 #ifdef CHEAT
-    LockstepDone caught = cheat(call, uuid);
+    LockstepDone caught = cheat(me, call, uuid);
     if (caught.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(Answer, caught.err);
 #endif
-    return move(call, uuid, true, LOCKSTEP_REASON_RUNNING_BOOTED, LOCKSTEP_DETAIL_STARTED_BOOTED);
+    return move(me, call, uuid, true, LOCKSTEP_REASON_RUNNING_BOOTED, LOCKSTEP_DETAIL_STARTED_BOOTED);
+}
+
+static LockstepDone stop(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t reason, uint32_t detail)
+{
+    Answer answer = move((Driver *)obj, call, uuid, false, reason, detail);
+    if (answer.tag == LOCKSTEP_IS_ERR)
+        return LOCKSTEP_ERR(LockstepDone, answer.err);
+    drop_record(&answer.ok);
+    return done;
 }
 
 static LockstepDone shutdown(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    return stop(call, uuid, flags, LOCKSTEP_REASON_SHUTOFF_SHUTDOWN, LOCKSTEP_DETAIL_STOPPED_SHUTDOWN);
+    if (flags)
+        return FAILED(LockstepDone, INVALID_ARG, "unknown flags %#x to shut a domain down", flags);
+    return stop(obj, call, uuid, LOCKSTEP_REASON_SHUTOFF_SHUTDOWN, LOCKSTEP_DETAIL_STOPPED_SHUTDOWN);
 }
 
 static LockstepDone destroy(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    uint32_t others = flags & ~LOCKSTEP_FLAG_DESTROY_GRACEFUL;
-    return stop(call, uuid, others, LOCKSTEP_REASON_SHUTOFF_DESTROYED, LOCKSTEP_DETAIL_STOPPED_DESTROYED);
+    if (flags & ~LOCKSTEP_FLAG_DESTROY_GRACEFUL)
+        return FAILED(LockstepDone, INVALID_ARG, "unknown flags %#x to destroy a domain", flags);
+    return stop(obj, call, uuid, LOCKSTEP_REASON_SHUTOFF_DESTROYED, LOCKSTEP_DETAIL_STOPPED_DESTROYED);
 }
 
 static LockstepDone set_autostart(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t on)
 {
-    LockstepRResultHeldFault held = locks->lookup(host.obj, call, uuid, LOCKSTEP_EXCLUSIVE, 0);
+    ME;
+    Held held = look_up(me, call, uuid);
     if (held.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, held.err);
-    pthread_mutex_lock(&leaf);
-    Domain *domain = find(uuid);
+    pthread_mutex_lock(&me->leaf);
+    Domain *domain = find(me, uuid);
     if (domain)
         domain->autostart = on;
-    pthread_mutex_unlock(&leaf);
-    give_back(call, held);
-    return domain ? done : LOCKSTEP_ERR(LockstepDone, NOBODY);
+    pthread_mutex_unlock(&me->leaf);
+    give_back(me, call, held);
+    return domain ? done : NOBODY(LockstepDone);
 }
 
-/* ---- what it can not ---- */
-
-#define CAN_NOT(WHAT) FAULT(NO_SUPPORT, "the driver 'c' can not " WHAT)
+/* ---- what it can not, and what it has nothing to do with: its guests are no processes and have no ports ---- */
 
 static Answer create_transient(LockstepObj obj, LockstepCall call, LockstepRStr document, uint32_t flags)
 {
-    return LOCKSTEP_ERR(Answer, CAN_NOT("make transient domains; 'define' makes one that stays"));
+    return FAILED(Answer, NO_SUPPORT, "the driver 'c' can not make transient domains; 'define' makes one that stays");
 }
 
 static LockstepDone reboot(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
-    return LOCKSTEP_ERR(LockstepDone, CAN_NOT("reboot a domain; 'destroy' and 'start' do"));
+    return FAILED(LockstepDone, NO_SUPPORT, "the driver 'c' can not reboot a domain; 'destroy' and 'start' do");
 }
 
 static LockstepDone pause_or_resume(LockstepObj obj, LockstepCall call, LockstepUuid uuid)
 {
-    return LOCKSTEP_ERR(LockstepDone, CAN_NOT("pause a domain or let it go on"));
+    return FAILED(LockstepDone, NO_SUPPORT, "the driver 'c' can not pause a domain or let it go on");
 }
 
 static LockstepRResultNodeRecordFault node_info(LockstepObj obj)
 {
-    return LOCKSTEP_ERR(LockstepRResultNodeRecordFault, CAN_NOT("tell facts about the machine"));
+    return FAILED(LockstepRResultNodeRecordFault, NO_SUPPORT, "the driver 'c' can not tell facts about the machine");
 }
-
-/* ---- virt.lifecycle/1: reads, which take no lock of the order ---- */
-
-static LockstepRResultRStringFault capabilities(LockstepObj obj)
-{
-    const char *guest = "<guest><os_type>hvm</os_type><arch name='x86_64'><domain type='c'/></arch></guest>";
-    return LOCKSTEP_OK(LockstepRResultRStringFault, lockstep_string(guest));
-}
-
-static LockstepRResultU64Fault version(LockstepObj obj)
-{
-    return LOCKSTEP_OK(LockstepRResultU64Fault, 1000);
-}
-
-static LockstepRResultRVecDomainRecordFault list(LockstepObj obj)
-{
-    pthread_mutex_lock(&leaf);
-    LockstepRVecDomainRecord all = records_new(count);
-    while (all.length < count && all.length < all.capacity) {
-        all.buffer[all.length] = record(&domains[all.length]);
-        all.length++;
-    }
-    pthread_mutex_unlock(&leaf);
-    return LOCKSTEP_OK(LockstepRResultRVecDomainRecordFault, all);
-}
-
-/* Under the leaf, which it gives back. */
-static Found found(const Domain *domain)
-{
-    LockstepROptionDomainRecord maybe = LOCKSTEP_NONE(LockstepROptionDomainRecord);
-    if (domain)
-        maybe = LOCKSTEP_SOME(LockstepROptionDomainRecord, record(domain));
-    pthread_mutex_unlock(&leaf);
-    return LOCKSTEP_OK(Found, maybe);
-}
-
-static Found by_uuid(LockstepObj obj, LockstepUuid uuid)
-{
-    pthread_mutex_lock(&leaf);
-    return found(find(uuid));
-}
-
-static Found by_name(LockstepObj obj, LockstepRStr name)
-{
-    pthread_mutex_lock(&leaf);
-    size_t i = 0;
-    while (i < count && !lockstep_is(name, domains[i].name))
-        i++;
-    return found(i < count ? &domains[i] : NULL);
-}
-
-static Found by_id(LockstepObj obj, int32_t id)
-{
-    pthread_mutex_lock(&leaf);
-    size_t i = 0;
-    while (i < count && (id <= 0 || domains[i].id != id))
-        i++;
-    return found(i < count ? &domains[i] : NULL);
-}
-
-static LockstepRResultU64Fault cpu_time(LockstepObj obj, LockstepUuid uuid)
-{
-    pthread_mutex_lock(&leaf);
-    bool known = find(uuid);
-    pthread_mutex_unlock(&leaf);
-    return known ? LOCKSTEP_OK(LockstepRResultU64Fault, 0) : LOCKSTEP_ERR(LockstepRResultU64Fault, NOBODY);
-}
-
-static LockstepRResultRStringFault dump_xml(LockstepObj obj, LockstepUuid uuid, uint32_t flags)
-{
-    if (flags & ~(LOCKSTEP_FLAG_XML_SECURE | LOCKSTEP_FLAG_XML_INACTIVE | LOCKSTEP_FLAG_XML_UPDATE_CPU))
-        return LOCKSTEP_ERR(LockstepRResultRStringFault, FAULT(INVALID_ARG, "unknown flags %#x for a document", flags));
-    LockstepRResultRStringFault answer;
-    pthread_mutex_lock(&leaf);
-    const Domain *domain = find(uuid);
-    if (domain)
-        answer = LOCKSTEP_OK(LockstepRResultRStringFault, lockstep_string(domain->xml));
-    else
-        answer = LOCKSTEP_ERR(LockstepRResultRStringFault, NOBODY);
-    pthread_mutex_unlock(&leaf);
-    return answer;
-}
-
-/* ---- what it has nothing to do with: its guests are no processes, its domains have no ports ---- */
 
 static LockstepDone guest_event(LockstepObj obj, LockstepCall call, uint64_t guest, LockstepGuestEventRecord event)
 {
@@ -478,11 +395,87 @@ static LockstepRResultRVecPortRecordFault filtered_ports(LockstepObj obj, Lockst
     return LOCKSTEP_OK(LockstepRResultRVecPortRecordFault, ports_new(0));
 }
 
-/* ---- driver.core/1 and the way in ---- */
+/* ---- virt.lifecycle/1: reads, which take no lock of the order ---- */
+
+static Text capabilities(LockstepObj obj)
+{
+    const char *guest = "<guest><os_type>hvm</os_type><arch name='x86_64'><domain type='c'/></arch></guest>";
+    return LOCKSTEP_OK(Text, lockstep_string(guest));
+}
+
+static Number version(LockstepObj obj)
+{
+    return LOCKSTEP_OK(Number, 1000);
+}
+
+static LockstepRResultRVecDomainRecordFault list(LockstepObj obj)
+{
+    ME;
+    pthread_mutex_lock(&me->leaf);
+    LockstepRVecDomainRecord all = records_new(me->count);
+    for (; all.length < me->count && all.length < all.capacity; all.length++)
+        all.buffer[all.length] = record(&me->domains[all.length]);
+    pthread_mutex_unlock(&me->leaf);
+    return LOCKSTEP_OK(LockstepRResultRVecDomainRecordFault, all);
+}
+
+/* The domain with this UUID, or name, or id. */
+static Found found(Driver *me, const LockstepUuid *uuid, const LockstepRStr *name, int32_t id)
+{
+    LockstepROptionDomainRecord maybe = LOCKSTEP_NONE(LockstepROptionDomainRecord);
+    pthread_mutex_lock(&me->leaf);
+    for (size_t i = 0; i < me->count; i++) {
+        const Domain *domain = &me->domains[i];
+        if (uuid ? !memcmp(uuid, &domain->uuid, sizeof *uuid) : name ? lockstep_is(*name, domain->name) : id == domain->id) {
+            maybe = LOCKSTEP_SOME(LockstepROptionDomainRecord, record(domain));
+            break;
+        }
+    }
+    pthread_mutex_unlock(&me->leaf);
+    return LOCKSTEP_OK(Found, maybe);
+}
+
+static Found by_uuid(LockstepObj obj, LockstepUuid uuid)
+{
+    return found((Driver *)obj, &uuid, NULL, 0);
+}
+
+static Found by_name(LockstepObj obj, LockstepRStr name)
+{
+    return found((Driver *)obj, NULL, &name, 0);
+}
+
+static Found by_id(LockstepObj obj, int32_t id)
+{
+    return found((Driver *)obj, NULL, NULL, id > 0 ? id : 0);
+}
+
+static Number cpu_time(LockstepObj obj, LockstepUuid uuid)
+{
+    ME;
+    pthread_mutex_lock(&me->leaf);
+    bool known = find(me, uuid);
+    pthread_mutex_unlock(&me->leaf);
+    return known ? LOCKSTEP_OK(Number, 0) : NOBODY(Number);
+}
+
+static Text dump_xml(LockstepObj obj, LockstepUuid uuid, uint32_t flags)
+{
+    ME;
+    if (flags & ~(LOCKSTEP_FLAG_XML_SECURE | LOCKSTEP_FLAG_XML_INACTIVE | LOCKSTEP_FLAG_XML_UPDATE_CPU))
+        return FAILED(Text, INVALID_ARG, "unknown flags %#x for a document", flags);
+    pthread_mutex_lock(&me->leaf);
+    const Domain *domain = find(me, uuid);
+    Text answer = domain ? LOCKSTEP_OK(Text, lockstep_string(domain->xml)) : NOBODY(Text);
+    pthread_mutex_unlock(&me->leaf);
+    return answer;
+}
+
+/* ---- driver.core/1 ---- */
 
 static LockstepDone bring_up(LockstepObj obj, LockstepCall call)
 {
-    say("at your service", lockstep_lend(""));
+    say((Driver *)obj, "at your service", lockstep_lend(""));
     return done;
 }
 
@@ -493,13 +486,15 @@ static LockstepDone autostart(LockstepObj obj, LockstepCall call)
 
 static LockstepDone close_driver(LockstepObj obj, uint64_t within_ms)
 {
-    return done;
+    return done; /* no threads, no files */
 }
 
 static LockstepDone rebuild_log_filters(LockstepObj obj)
 {
     return done; /* the host is asked at each line */
 }
+
+/* ---- the way in ---- */
 
 static const LockstepCoreV1 core = {bring_up, autostart, close_driver, rebuild_log_filters};
 static const LockstepVirtV1 virt = {
@@ -520,34 +515,37 @@ static LockstepROptionPlainInterface query(LockstepRStr id)
     return LOCKSTEP_NONE(LockstepROptionPlainInterface);
 }
 
-static const void *service(const char *id)
+static const void *service(LockstepHostRef host, const char *id)
 {
     LockstepROptionInterface offered = host.query(host.obj, lockstep_lend(id));
     return offered.tag == LOCKSTEP_IS_SOME ? offered.some.table : NULL;
 }
 
-static LockstepRResultObjFault create(LockstepHostRef lent, LockstepRSlicePair config)
+static LockstepRResultObjFault create(LockstepHostRef host, LockstepRSlicePair config)
 {
-    host = lent;
-    locks = service(LOCKSTEP_LOCK_V1_ID);
-    events = service(LOCKSTEP_EVENT_V1_ID);
-    logs = service(LOCKSTEP_LOG_V1_ID);
-    if (!locks || !events)
-        return LOCKSTEP_ERR(LockstepRResultObjFault, FAULT(NO_SUPPORT, "this host has no lock/1 or no event/1"));
+    Driver *me = calloc(1, sizeof *me);
+    if (!me || pthread_mutex_init(&me->leaf, NULL))
+        return free(me), FAILED(LockstepRResultObjFault, NO_MEMORY, "no memory for the driver 'c'");
+    me->host = host;
+    me->locks = service(host, LOCKSTEP_LOCK_V1_ID);
+    me->events = service(host, LOCKSTEP_EVENT_V1_ID);
+    me->logs = service(host, LOCKSTEP_LOG_V1_ID); /* which it can do without */
+    if (!me->locks || !me->events)
+        return free(me), FAILED(LockstepRResultObjFault, NO_SUPPORT, "the driver 'c' needs lock/1 and event/1 of the host");
     static const LockstepRStr fields[] = {{(const uint8_t *)"message", 7}, {(const uint8_t *)"dom", 3}};
-    LockstepCallsite place = {.name = lockstep_lend("event"), .target = lockstep_lend("c_driver"), .file = lockstep_lend(__FILE__),
-                              .line = __LINE__, .level = 3, .fields = {fields, 2}};
-    site = logs ? logs->register_(host.obj, place) : 0;
-    return LOCKSTEP_OK(LockstepRResultObjFault, &domains);
+    LockstepCallsite site = {.name = lockstep_lend("event"), .target = lockstep_lend("c_driver"), .level = 3,
+                             .file = lockstep_lend(__FILE__), .line = __LINE__, .fields = {fields, 2}};
+    me->site = me->logs ? me->logs->register_(host.obj, site) : 0;
+    return LOCKSTEP_OK(LockstepRResultObjFault, me);
 }
 
 static const LockstepText needs[] = {LOCKSTEP_TEXT(LOCKSTEP_LOCK_V1_ID), LOCKSTEP_TEXT(LOCKSTEP_EVENT_V1_ID)};
 static const LockstepPlainRoot root = {query, create};
 
-__attribute__((visibility("default"))) const LockstepManifest LOCKSTEP_DRIVER = {
-    .magic = {'L', 'K', 'S', 'T', 'P', 'D', 'R', 'V'}, .size = sizeof(LockstepManifest), .api_major = LOCKSTEP_API_MAJOR,
-    .api_minor = LOCKSTEP_API_MINOR, .abi_stable = {0}, .kind = LOCKSTEP_KIND_VIRT, .panic = LOCKSTEP_PANIC_NONE,
-    .name = LOCKSTEP_TEXT("c"), .title = LOCKSTEP_TEXT("C"), .version = LOCKSTEP_TEXT("0.1.0"),
-    .rustc = LOCKSTEP_TEXT("gcc " __VERSION__), .licence = LOCKSTEP_TEXT("MIT OR Apache-2.0"), .needs = needs,
-    .needs_len = 2, .root = &root,
+const LockstepManifest LOCKSTEP_DRIVER = {
+    .magic = {'L', 'K', 'S', 'T', 'P', 'D', 'R', 'V'}, .size = sizeof(LockstepManifest),
+    .api_major = LOCKSTEP_API_MAJOR, .api_minor = LOCKSTEP_API_MINOR, .abi_stable = {0, 0, 0},
+    .kind = LOCKSTEP_KIND_VIRT, .panic = LOCKSTEP_PANIC_NONE, .name = LOCKSTEP_TEXT("c"), .title = LOCKSTEP_TEXT("C"),
+    .version = LOCKSTEP_TEXT("0.1.0"), .rustc = LOCKSTEP_TEXT("gcc " __VERSION__),
+    .licence = LOCKSTEP_TEXT("MIT OR Apache-2.0"), .needs = needs, .needs_len = 2, .root = &root,
 };

@@ -6,30 +6,30 @@
 #define LEFT 4           /* a hold that is still there at the return */
 #define FORGOTTEN 5      /* a hold that is forgotten, then a lower level */
 
-static LockstepDone cheat(LockstepCall call, LockstepUuid uuid)
+static LockstepDone cheat(Driver *me, LockstepCall call, LockstepUuid uuid)
 {
     LockstepUuid none = {{0}};
     uint32_t first = CHEAT == DOUBLE_RELEASE ? LOCKSTEP_RANK_UPDATE : LOCKSTEP_RANK_DOMAIN;
-    LockstepRResultHeldFault held = take(call, first, uuid), second;
+    Held held = take(me, call, first, uuid), second;
     if (held.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, held.err);
     LockstepDone answer;
     switch (CHEAT) {
     case ORDER:
-        second = take(call, LOCKSTEP_RANK_UPDATE, none);
-        give_back(call, held);
+        second = take(me, call, LOCKSTEP_RANK_UPDATE, none);
+        give_back(me, call, held);
         return second.tag == LOCKSTEP_IS_ERR ? LOCKSTEP_ERR(LockstepDone, second.err) : done;
     case FORGOTTEN:
-        second = take(call, LOCKSTEP_RANK_FILTER, none);
+        second = take(me, call, LOCKSTEP_RANK_FILTER, none);
         return second.tag == LOCKSTEP_IS_ERR ? LOCKSTEP_ERR(LockstepDone, second.err) : done;
     case DOUBLE_RELEASE:
-        give_back(call, held);
-        return locks->release(host.obj, call, held.ok.handle, 0);
+        give_back(me, call, held);
+        return me->locks->release(me->host.obj, call, held.ok.handle, 0);
     case FORGED_HANDLE:
-        answer = locks->release(host.obj, call, held.ok.handle ^ 1, 0);
-        give_back(call, held);
+        answer = me->locks->release(me->host.obj, call, held.ok.handle ^ 1, 0);
+        give_back(me, call, held);
         return answer;
-    default: /* LEFT: the start goes well but for that */
-        return REFUSED(OPERATION_FAILED, "a hold was left");
+    default: /* LEFT */
+        return FAILED(LockstepDone, OPERATION_FAILED, "a hold was left");
     }
 }
