@@ -86,6 +86,7 @@ pub(super) fn check_facts(facts: &Facts, offers: impl Fn(&str) -> bool) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driver_api::abi::manifest::{NO_ABI_STABLE, PANIC_ABORT, Text};
 
     const HEAD: Head = Head {
         magic: MAGIC,
@@ -103,6 +104,44 @@ mod tests {
     fn another_major_is_refused_with_both_versions() {
         let refusal = check_head(Head { major: 9, ..HEAD }).unwrap_err();
         assert_eq!(refusal.to_string(), "built for driver-api 9.77; this host speaks 1.x");
+    }
+
+    fn outcome(abi_stable: [u16; 3], panic: u32) -> Result<(), Refusal> {
+        let text = Text::new("x");
+        check(&Manifest {
+            magic: MAGIC,
+            size: 4096,
+            api_major: API_MAJOR,
+            api_minor: 0,
+            abi_stable,
+            reserved: 0,
+            kind: 1,
+            panic,
+            name: text,
+            title: text,
+            version: text,
+            rustc: text,
+            licence: text,
+            needs: std::ptr::null(),
+            needs_len: 0,
+            root: std::ptr::null(),
+        })
+    }
+
+    #[test]
+    fn a_driver_without_abi_stable_is_welcome_and_only_it_has_no_panics() {
+        outcome(ABI_STABLE, PANIC_UNWIND).unwrap();
+        outcome(NO_ABI_STABLE, PANIC_NONE).unwrap();
+        outcome(NO_ABI_STABLE, PANIC_UNWIND).unwrap();
+        for (abi_stable, panic) in [
+            (ABI_STABLE, PANIC_NONE),
+            (ABI_STABLE, PANIC_ABORT),
+            (NO_ABI_STABLE, PANIC_ABORT),
+        ] {
+            assert!(matches!(outcome(abi_stable, panic), Err(Refusal::PanicAbort)));
+        }
+        let other = outcome([0, 10, 0], PANIC_UNWIND).unwrap_err();
+        assert!(other.to_string().contains("built with abi_stable 0.10.0"), "{other}");
     }
 
     #[test]
