@@ -158,13 +158,19 @@ fn serves() {
         "{info}"
     );
     for (verb, why) in [
-        ("undefine", "domain 'vm1' runs; destroy it first"),
-        ("suspend", "the driver 'c' can not pause a domain"),
+        ("start", "already active"),
+        ("resume", "is running"),
         ("reboot", "the driver 'c' can not reboot a domain"),
     ] {
         let message = virsh(&host, &[verb, "vm1"]).fails();
         assert!(message.contains(why), "{message}");
     }
+    let _out = virsh(&host, &["suspend", "vm1"]).ok();
+    assert_eq!(
+        virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(),
+        "paused (user)"
+    );
+    let _out = virsh(&host, &["resume", "vm1"]).ok();
     let _out = virsh(&host, &["destroy", "vm1"]).ok();
     assert_eq!(
         virsh(&host, &["domstate", "--reason", "vm1"]).ok().trim(),
@@ -178,18 +184,20 @@ fn serves() {
             .contains("failed to get domain")
     );
 
-    let seen = wait::until("four events have come", || {
+    let seen = wait::until("six events have come", || {
         let lines = lines.lock().expect("no reader panics");
         let of_vm1 = lines.iter().filter(|line: &&String| line.contains("vm1"));
         let what = of_vm1.map(|line| line.rsplit(": ").next().unwrap_or_default().to_owned());
         let what: Vec<String> = what.collect();
-        (what.len() >= 4).then_some(what)
+        (what.len() >= 6).then_some(what)
     });
     assert_eq!(
         seen,
         [
             "Defined Added",
             "Started Booted",
+            "Suspended Paused",
+            "Resumed Unpaused",
             "Stopped Destroyed",
             "Undefined Removed"
         ]
@@ -248,7 +256,8 @@ fn conforms() {
     let folder = tempfile::tempdir().expect("a folder for the driver");
     compile(folder.path(), &[]);
     let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["run", "--strict", "--profile", "core"])
+        .args(["run", "--strict", "--profile", "core", "--config"])
+        .arg(repository().join("tests/plugins/c-driver/conformance.toml"))
         .arg(folder.path().join("libc_driver.so"))
         .output()
         .expect("the suite runs");

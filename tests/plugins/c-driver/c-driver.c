@@ -1,10 +1,13 @@
-/* A driver in C whose domains live in memory: what the C header of the driver interface is good for.
+/* A driver in C whose domains are definitions on disk and states in memory: what the C header of the driver interface is
+   good for.
 
    gcc -std=c11 -shared -fPIC -O2 -I driver-api/include -o libc_driver.so tests/plugins/c-driver/c-driver.c -pthread
 
    With -DCHEAT=... it breaks the lock rules at each start: see cheat.h. */
 
+#define _GNU_SOURCE
 #include "lockstep_kit.h"
+#include "store.h"
 #include <pthread.h>
 #include <sys/random.h>
 
@@ -19,10 +22,20 @@ typedef LockstepRResultHeldFault Held;
 typedef struct {
     LockstepUuid uuid;
     char *name, *xml;
+    char *next; /* what it will be when it was stopped; NULL without a change */
     uint64_t memory_kib;
     uint32_t vcpus, state, reason, autostart;
-    int32_t id; /* -1 while it does not run */
+    int32_t id;    /* -1 while it does not run */
+    bool fleeting; /* it runs without a definition */
 } Domain;
+
+/* What a change makes of a domain, and how it is told. */
+typedef struct {
+    uint32_t state, reason, event, detail;
+} Change;
+
+#define TO(STATE, REASON, EVENT, DETAIL)                                                                               \
+    ((Change){LOCKSTEP_STATE_##STATE, LOCKSTEP_REASON_##REASON, LOCKSTEP_EVENT_##EVENT, LOCKSTEP_DETAIL_##DETAIL})
 
 /* One driver: the object that each of its calls brings back. */
 typedef struct {
@@ -31,6 +44,7 @@ typedef struct {
     const LockstepLogV1 *logs;
     const LockstepEventV1 *events;
     uint64_t site; /* the one place that logs */
+    char *folder;  /* of the definitions */
     pthread_mutex_t leaf; /* for what is below: held for a look or a change, never while the host is called */
     Domain *domains;
     size_t count;
@@ -62,7 +76,8 @@ static LockstepDomainRecord record(const Domain *domain)
         .uuid = domain->uuid, .name = lockstep_string(domain->name), .os_type = lockstep_string("hvm"),
         .max_memory_kib = domain->memory_kib, .memory_kib = domain->memory_kib, .id = domain->id,
         .state = domain->state, .reason = domain->reason, .vcpus = domain->vcpus,
-        .flags = LOCKSTEP_PERSISTENT | (domain->autostart ? LOCKSTEP_AUTOSTART : 0),
+        .flags = (domain->fleeting ? 0 : LOCKSTEP_PERSISTENT) | (domain->autostart ? LOCKSTEP_AUTOSTART : 0) |
+                 (domain->next ? LOCKSTEP_UPDATED : 0),
     };
 }
 
@@ -174,16 +189,15 @@ static bool read_uuid(const char *text, LockstepUuid *uuid)
 /* The document with a UUID, made up when it has none, to be freed; NULL for one that is wrong. */
 static char *with_uuid(const char *xml, LockstepUuid *uuid)
 {
-    char *given = element(xml, "uuid"), *all = NULL, text[40];
+    char *given = element(xml, "uuid"), *all = NULL, text[37];
     if (given && read_uuid(given, uuid)) {
         all = lockstep_copy(lockstep_lend(xml));
     } else if (!given && getrandom(uuid, sizeof *uuid, 0) == sizeof *uuid) {
         uint8_t *b = uuid->bytes;
         b[6] = (uint8_t)((b[6] & 0x0f) | 0x40), b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-        int at = 0, end = (int)(strstr(xml, "</name>") - xml) + (int)strlen("</name>");
-        for (int i = 0; i < 16; i++)
-            at += sprintf(text + at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-        size_t size = strlen(xml) + sizeof "<uuid></uuid>" + (size_t)at;
+        write_uuid(*uuid, text);
+        int end = (int)(strstr(xml, "</name>") - xml) + (int)strlen("</name>");
+        size_t size = strlen(xml) + sizeof "<uuid></uuid>" + sizeof text;
         if ((all = malloc(size)))
             snprintf(all, size, "%.*s<uuid>%s</uuid>%s", end, xml, text, xml + end);
     }
@@ -193,17 +207,41 @@ static char *with_uuid(const char *xml, LockstepUuid *uuid)
 
 /* ---- virt.lifecycle/1: changes. Virt before Domain, each given back where it was taken. ---- */
 
-/* Under Virt and the leaf: a definition goes in, or in the place of the old one; then it has the texts. */
+/* What a document says, with texts to be freed; without them when it is wrong. */
+static Domain read_document(const char *xml)
+{
+    Domain new = {.name = element(xml, "name"), .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
+    if (new.name && *new.name && !strpbrk(new.name, "<&/") && (new.memory_kib = read_memory(xml)))
+        new.xml = with_uuid(xml, &new.uuid), new.vcpus = read_vcpus(xml);
+    if (!new.xml)
+        free(new.name), new.name = NULL;
+    return new;
+}
+
+/* Under Virt, Domain and the leaf: whether a definition may go in. */
+static LockstepDone fits(Driver *me, const Domain *new)
+{
+    const Domain *old = find(me, new->uuid);
+    for (size_t i = 0; i < me->count; i++)
+        if (strcmp(me->domains[i].name, new->name) == 0 && &me->domains[i] != old)
+            return FAILED(LockstepDone, OPERATION_FAILED, "the name '%s' belongs to another domain", new->name);
+    if (old && strcmp(old->name, new->name) != 0)
+        return FAILED(LockstepDone, OPERATION_FAILED, "domain '%s' has this UUID already", old->name);
+    return done;
+}
+
+/* Under Virt, Domain and the leaf: it goes in, or in the place of the old one, and has the texts then. */
 static Answer put(Driver *me, Domain new, bool *added)
 {
     Domain *old = find(me, new.uuid);
-    for (size_t i = 0; i < me->count; i++)
-        if (strcmp(me->domains[i].name, new.name) == 0 && &me->domains[i] != old)
-            return FAILED(Answer, OPERATION_FAILED, "the name '%s' belongs to another domain", new.name);
-    if (old && (old->id > 0 || strcmp(old->name, new.name) != 0))
-        return FAILED(Answer, OPERATION_FAILED, "domain '%s' can be defined anew by its own name, while it is shut off",
-                      old->name);
     *added = !old;
+    if (old && old->id > 0) {
+        /* It goes on as what it was started as. */
+        free(old->next), free(new.name);
+        old->next = new.xml;
+        old->fleeting = false;
+        return LOCKSTEP_OK(Answer, record(old));
+    }
     if (old) {
         new.autostart = old->autostart;
         free(old->name), free(old->xml);
@@ -218,35 +256,96 @@ static Answer put(Driver *me, Domain new, bool *added)
     return LOCKSTEP_OK(Answer, record(old));
 }
 
+/* Persist, then apply, then tell. */
+static Answer keep(Driver *me, Domain new)
+{
+    pthread_mutex_lock(&me->leaf);
+    LockstepDone fit = fits(me, &new);
+    pthread_mutex_unlock(&me->leaf);
+    int error = fit.tag == LOCKSTEP_IS_OK ? store_put(me->folder, new.uuid, ".xml", new.xml) : 0;
+    Answer answer;
+    bool added = false;
+    if (fit.tag == LOCKSTEP_IS_ERR) {
+        answer = LOCKSTEP_ERR(Answer, fit.err);
+    } else if (error) {
+        answer = FAILED(Answer, SYSTEM_ERROR, "can not write domain '%s' to '%s': %s", new.name, me->folder, strerror(error));
+    } else {
+        pthread_mutex_lock(&me->leaf);
+        answer = put(me, new, &added);
+        pthread_mutex_unlock(&me->leaf);
+        if (answer.tag == LOCKSTEP_IS_ERR && added)
+            store_drop(me->folder, new.uuid, ".xml");
+    }
+    if (answer.tag == LOCKSTEP_IS_ERR)
+        free(new.name), free(new.xml);
+    else
+        tell(me, &answer.ok, LOCKSTEP_EVENT_DEFINED, added ? LOCKSTEP_DETAIL_DEFINED_ADDED : LOCKSTEP_DETAIL_DEFINED_UPDATED);
+    return answer;
+}
+
 static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, uint32_t flags)
 {
     ME;
     if (flags & ~LOCKSTEP_FLAG_DEFINE_VALIDATE)
         return FAILED(Answer, INVALID_ARG, "unknown flags %#x for a definition", flags);
     char *xml = lockstep_copy(document);
-    Domain new = {.name = xml ? element(xml, "name") : NULL, .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
-    if (new.name && *new.name && !strpbrk(new.name, "<&/") && (new.memory_kib = read_memory(xml)))
-        new.xml = with_uuid(xml, &new.uuid), new.vcpus = read_vcpus(xml);
+    if (!xml || strstr(xml, "passwd=")) /* which would have to be kept from those who may not see it */
+        return free(xml), FAILED(Answer, CONFIG_UNSUPPORTED, "the driver 'c' keeps no secrets: leave the 'passwd' out");
+    Domain new = read_document(xml);
     free(xml);
+    if (!new.xml)
+        return FAILED(Answer, XML_ERROR, "the document needs a <name> without '<', '&' and '/', a <memory> in KiB, MiB or GiB, "
+                                         "and in <uuid>, if it has that, a UUID");
+    Held table = take(me, call, LOCKSTEP_RANK_VIRT, new.uuid), held = {.tag = LOCKSTEP_IS_ERR};
     Answer answer;
-    if (!new.xml) {
-        answer = FAILED(Answer, XML_ERROR, "the document needs a <name> without '<', '&' and '/', a <memory> in KiB, MiB or "
-                                           "GiB, and in <uuid>, if it has that, a UUID");
-        return free(new.name), answer;
+    if (table.tag == LOCKSTEP_IS_OK)
+        held = take(me, call, LOCKSTEP_RANK_DOMAIN, new.uuid);
+    if (held.tag == LOCKSTEP_IS_ERR) {
+        answer = LOCKSTEP_ERR(Answer, table.tag == LOCKSTEP_IS_OK ? held.err : table.err);
+        free(new.name), free(new.xml);
+    } else {
+        answer = keep(me, new);
+        give_back(me, call, held);
     }
-    Held held = take(me, call, LOCKSTEP_RANK_VIRT, new.uuid);
-    if (held.tag == LOCKSTEP_IS_ERR)
-        return free(new.name), free(new.xml), LOCKSTEP_ERR(Answer, held.err);
-    bool added = false;
+    if (table.tag == LOCKSTEP_IS_OK)
+        give_back(me, call, table);
+    return answer;
+}
+
+/* Under Domain and the leaf. */
+static void drop_domain(Driver *me, Domain *domain)
+{
+    free(domain->name), free(domain->xml);
+    *domain = me->domains[--me->count];
+}
+
+/* Under Virt and Domain. */
+static LockstepDone take_out(Driver *me, LockstepUuid uuid)
+{
     pthread_mutex_lock(&me->leaf);
-    answer = put(me, new, &added);
+    Domain *domain = find(me, uuid);
+    LockstepDone answer = domain ? done : NOBODY(LockstepDone);
+    if (domain && domain->fleeting)
+        answer = FAILED(LockstepDone, OPERATION_INVALID, "domain '%s' has no definition any more", domain->name);
     pthread_mutex_unlock(&me->leaf);
     if (answer.tag == LOCKSTEP_IS_ERR)
-        free(new.name), free(new.xml);
-    else
-        tell(me, &answer.ok, LOCKSTEP_EVENT_DEFINED, added ? LOCKSTEP_DETAIL_DEFINED_ADDED : LOCKSTEP_DETAIL_DEFINED_UPDATED);
-    give_back(me, call, held);
-    return answer;
+        return answer;
+    int error = store_drop(me->folder, uuid, ".xml");
+    if (!error)
+        error = store_drop(me->folder, uuid, ".autostart");
+    if (error)
+        return FAILED(LockstepDone, SYSTEM_ERROR, "can not remove a domain from '%s': %s", me->folder, strerror(error));
+    pthread_mutex_lock(&me->leaf);
+    domain = find(me, uuid);
+    LockstepDomainRecord gone = record(domain);
+    free(domain->next), domain->next = NULL;
+    domain->fleeting = true, domain->autostart = 0;
+    if (domain->id < 0)
+        drop_domain(me, domain);
+    pthread_mutex_unlock(&me->leaf);
+    tell(me, &gone, LOCKSTEP_EVENT_UNDEFINED, LOCKSTEP_DETAIL_UNDEFINED_REMOVED);
+    drop_record(&gone);
+    return done;
 }
 
 static LockstepDone undefine(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
@@ -258,34 +357,20 @@ static LockstepDone undefine(LockstepObj obj, LockstepCall call, LockstepUuid uu
     if (table.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, table.err);
     Held held = take(me, call, LOCKSTEP_RANK_DOMAIN, uuid);
-    if (held.tag == LOCKSTEP_IS_ERR)
-        return give_back(me, call, table), LOCKSTEP_ERR(LockstepDone, held.err);
-    LockstepDone answer = done;
-    LockstepDomainRecord gone;
-    pthread_mutex_lock(&me->leaf);
-    Domain *domain = find(me, uuid);
-    if (!domain) {
-        answer = NOBODY(LockstepDone);
-    } else if (domain->id > 0) {
-        answer = FAILED(LockstepDone, OPERATION_INVALID, "domain '%s' runs; destroy it first", domain->name);
-    } else {
-        gone = record(domain);
-        free(domain->name), free(domain->xml);
-        *domain = me->domains[--me->count];
-    }
-    pthread_mutex_unlock(&me->leaf);
-    if (answer.tag == LOCKSTEP_IS_OK) {
-        tell(me, &gone, LOCKSTEP_EVENT_UNDEFINED, LOCKSTEP_DETAIL_UNDEFINED_REMOVED);
-        drop_record(&gone);
-    }
-    give_back(me, call, held);
+    LockstepDone answer = held.tag == LOCKSTEP_IS_OK ? take_out(me, uuid) : LOCKSTEP_ERR(LockstepDone, held.err);
+    if (held.tag == LOCKSTEP_IS_OK)
+        give_back(me, call, held);
     give_back(me, call, table);
     return answer;
 }
 
-/* From shut off to running or back. */
-static Answer move(Driver *me, LockstepCall call, LockstepUuid uuid, bool start, uint32_t reason, uint32_t detail)
+#define IN(STATE) (1U << LOCKSTEP_STATE_##STATE)
+#define ACTIVE (IN(RUNNING) | IN(PAUSED))
+
+/* From one of some states to another, under the domain's lock. */
+static Answer move(Driver *me, LockstepCall call, LockstepUuid uuid, uint32_t from, Change to)
 {
+    static const char *const names[] = {"in no state", "running", "blocked", "paused", "shutting down", "shut off"};
     Held held = look_up(me, call, uuid);
     if (held.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(Answer, held.err);
@@ -294,19 +379,38 @@ static Answer move(Driver *me, LockstepCall call, LockstepUuid uuid, bool start,
     Domain *domain = find(me, uuid);
     if (!domain) {
         answer = NOBODY(Answer);
-    } else if (start == (domain->id > 0)) {
-        answer = FAILED(Answer, OPERATION_INVALID, "domain '%s' %s", domain->name, start ? "runs already" : "does not run");
+    } else if (!(from & 1U << domain->state)) {
+        answer = FAILED(Answer, OPERATION_INVALID, "domain '%s' is %s", domain->name, names[domain->state]);
     } else {
-        domain->id = start ? ++me->last_id : -1;
-        domain->state = start ? LOCKSTEP_STATE_RUNNING : LOCKSTEP_STATE_SHUTOFF;
-        domain->reason = reason;
+        if (to.state == LOCKSTEP_STATE_SHUTOFF)
+            domain->id = -1;
+        else if (domain->id < 0)
+            domain->id = ++me->last_id;
+        domain->state = to.state;
+        domain->reason = to.reason;
+        if (domain->id < 0 && domain->next) {
+            free(domain->xml);
+            domain->xml = domain->next, domain->next = NULL;
+            domain->memory_kib = read_memory(domain->xml), domain->vcpus = read_vcpus(domain->xml);
+        }
         answer = LOCKSTEP_OK(Answer, record(domain));
+        if (domain->id < 0 && domain->fleeting)
+            drop_domain(me, domain);
     }
     pthread_mutex_unlock(&me->leaf);
     if (answer.tag == LOCKSTEP_IS_OK)
-        tell(me, &answer.ok, start ? LOCKSTEP_EVENT_STARTED : LOCKSTEP_EVENT_STOPPED, detail);
+        tell(me, &answer.ok, to.event, to.detail);
     give_back(me, call, held);
     return answer;
+}
+
+static LockstepDone moved(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t from, Change to)
+{
+    Answer answer = move((Driver *)obj, call, uuid, from, to);
+    if (answer.tag == LOCKSTEP_IS_ERR)
+        return LOCKSTEP_ERR(LockstepDone, answer.err);
+    drop_record(&answer.ok);
+    return done;
 }
 
 static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
@@ -319,30 +423,31 @@ static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint3
     if (caught.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(Answer, caught.err);
 #endif
-    return move(me, call, uuid, true, LOCKSTEP_REASON_RUNNING_BOOTED, LOCKSTEP_DETAIL_STARTED_BOOTED);
-}
-
-static LockstepDone stop(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t reason, uint32_t detail)
-{
-    Answer answer = move((Driver *)obj, call, uuid, false, reason, detail);
-    if (answer.tag == LOCKSTEP_IS_ERR)
-        return LOCKSTEP_ERR(LockstepDone, answer.err);
-    drop_record(&answer.ok);
-    return done;
+    return move(me, call, uuid, IN(SHUTOFF), TO(RUNNING, RUNNING_BOOTED, STARTED, STARTED_BOOTED));
 }
 
 static LockstepDone shutdown(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
     if (flags)
         return FAILED(LockstepDone, INVALID_ARG, "unknown flags %#x to shut a domain down", flags);
-    return stop(obj, call, uuid, LOCKSTEP_REASON_SHUTOFF_SHUTDOWN, LOCKSTEP_DETAIL_STOPPED_SHUTDOWN);
+    return moved(obj, call, uuid, ACTIVE, TO(SHUTOFF, SHUTOFF_SHUTDOWN, STOPPED, STOPPED_SHUTDOWN));
 }
 
 static LockstepDone destroy(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
     if (flags & ~LOCKSTEP_FLAG_DESTROY_GRACEFUL)
         return FAILED(LockstepDone, INVALID_ARG, "unknown flags %#x to destroy a domain", flags);
-    return stop(obj, call, uuid, LOCKSTEP_REASON_SHUTOFF_DESTROYED, LOCKSTEP_DETAIL_STOPPED_DESTROYED);
+    return moved(obj, call, uuid, ACTIVE, TO(SHUTOFF, SHUTOFF_DESTROYED, STOPPED, STOPPED_DESTROYED));
+}
+
+static LockstepDone suspend(LockstepObj obj, LockstepCall call, LockstepUuid uuid)
+{
+    return moved(obj, call, uuid, IN(RUNNING), TO(PAUSED, PAUSED_USER, SUSPENDED, SUSPENDED_PAUSED));
+}
+
+static LockstepDone resume(LockstepObj obj, LockstepCall call, LockstepUuid uuid)
+{
+    return moved(obj, call, uuid, IN(PAUSED), TO(RUNNING, RUNNING_UNPAUSED, RESUMED, RESUMED_UNPAUSED));
 }
 
 static LockstepDone set_autostart(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t on)
@@ -351,13 +456,26 @@ static LockstepDone set_autostart(LockstepObj obj, LockstepCall call, LockstepUu
     Held held = look_up(me, call, uuid);
     if (held.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(LockstepDone, held.err);
+    LockstepDone answer = done;
+    pthread_mutex_lock(&me->leaf);
+    const Domain *known = find(me, uuid);
+    if (known && known->fleeting)
+        answer = FAILED(LockstepDone, OPERATION_INVALID, "domain '%s' has no definition that could be started", known->name);
+    pthread_mutex_unlock(&me->leaf);
+    if (answer.tag == LOCKSTEP_IS_ERR)
+        return give_back(me, call, held), answer;
+    int error = !known ? 0 : on ? store_put(me->folder, uuid, ".autostart", "") : store_drop(me->folder, uuid, ".autostart");
+    if (error)
+        answer = FAILED(LockstepDone, SYSTEM_ERROR, "can not store in '%s': %s", me->folder, strerror(error));
     pthread_mutex_lock(&me->leaf);
     Domain *domain = find(me, uuid);
-    if (domain)
+    if (!domain)
+        answer = NOBODY(LockstepDone);
+    else if (!error)
         domain->autostart = on;
     pthread_mutex_unlock(&me->leaf);
     give_back(me, call, held);
-    return domain ? done : NOBODY(LockstepDone);
+    return answer;
 }
 
 /* ---- what it can not, and what it has nothing to do with: its guests are no processes and have no ports ---- */
@@ -370,11 +488,6 @@ static Answer create_transient(LockstepObj obj, LockstepCall call, LockstepRStr 
 static LockstepDone reboot(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
     return FAILED(LockstepDone, NO_SUPPORT, "the driver 'c' can not reboot a domain; 'destroy' and 'start' do");
-}
-
-static LockstepDone pause_or_resume(LockstepObj obj, LockstepCall call, LockstepUuid uuid)
-{
-    return FAILED(LockstepDone, NO_SUPPORT, "the driver 'c' can not pause a domain or let it go on");
 }
 
 static LockstepRResultNodeRecordFault node_info(LockstepObj obj)
@@ -466,27 +579,64 @@ static Text dump_xml(LockstepObj obj, LockstepUuid uuid, uint32_t flags)
         return FAILED(Text, INVALID_ARG, "unknown flags %#x for a document", flags);
     pthread_mutex_lock(&me->leaf);
     const Domain *domain = find(me, uuid);
-    Text answer = domain ? LOCKSTEP_OK(Text, lockstep_string(domain->xml)) : NOBODY(Text);
+    bool next = domain && domain->next && flags & LOCKSTEP_FLAG_XML_INACTIVE;
+    Text answer = domain ? LOCKSTEP_OK(Text, lockstep_string(next ? domain->next : domain->xml)) : NOBODY(Text);
     pthread_mutex_unlock(&me->leaf);
     return answer;
 }
 
 /* ---- driver.core/1 ---- */
 
+/* One that was defined in an earlier life; a damaged file is left where it is and told. */
+static void defined_before(void *with, const char *xml)
+{
+    Driver *me = with;
+    Domain new = read_document(xml);
+    bool added = false;
+    if (!new.xml)
+        return say(me, "a definition on disk can not be read", lockstep_lend(me->folder));
+    new.autostart = store_has(me->folder, new.uuid, ".autostart");
+    pthread_mutex_lock(&me->leaf);
+    Answer answer = put(me, new, &added);
+    pthread_mutex_unlock(&me->leaf);
+    if (answer.tag == LOCKSTEP_IS_OK)
+        drop_record(&answer.ok);
+    else
+        lockstep_drop_string(&answer.err.message), free(new.name), free(new.xml);
+}
+
 static LockstepDone bring_up(LockstepObj obj, LockstepCall call)
 {
-    say((Driver *)obj, "at your service", lockstep_lend(""));
+    ME;
+    int error = store_each(me->folder, defined_before, me);
+    if (error)
+        return FAILED(LockstepDone, SYSTEM_ERROR, "can not read the definitions in '%s': %s", me->folder, strerror(error));
+    say(me, "at your service", lockstep_lend(""));
     return done;
 }
 
 static LockstepDone autostart(LockstepObj obj, LockstepCall call)
 {
-    return done; /* whatever was defined is gone with the last host */
+    ME;
+    LockstepRResultRVecDomainRecordFault all = list(obj);
+    for (size_t i = 0; i < all.ok.length; i++) {
+        if (!(all.ok.buffer[i].flags & LOCKSTEP_AUTOSTART) || all.ok.buffer[i].id > 0)
+            continue;
+        Answer answer = start(obj, call, all.ok.buffer[i].uuid, 0);
+        if (answer.tag == LOCKSTEP_IS_ERR) {
+            say(me, "a domain can not be started with the host", lockstep_lend(""));
+            lockstep_drop_string(&answer.err.message);
+        } else {
+            drop_record(&answer.ok);
+        }
+    }
+    all.ok.vtable->destructor(&all.ok);
+    return done;
 }
 
 static LockstepDone close_driver(LockstepObj obj, uint64_t within_ms)
 {
-    return done; /* no threads, no files */
+    return done; /* no threads, no open files */
 }
 
 static LockstepDone rebuild_log_filters(LockstepObj obj)
@@ -501,7 +651,7 @@ static const LockstepVirtV1 virt = {
     .capabilities = capabilities, .version = version, .node_info = node_info, .list = list, .by_uuid = by_uuid,
     .by_name = by_name, .by_id = by_id, .cpu_time = cpu_time, .dump_xml = dump_xml, .define = define,
     .create = create_transient, .undefine = undefine, .start = start, .shutdown = shutdown, .reboot = reboot,
-    .destroy = destroy, .suspend = pause_or_resume, .resume = pause_or_resume, .set_autostart = set_autostart,
+    .destroy = destroy, .suspend = suspend, .resume = resume, .set_autostart = set_autostart,
     .guest_event = guest_event, .filtered_ports = filtered_ports,
 };
 static const LockstepStamp core_stamp = LOCKSTEP_CORE_V1_STAMP, virt_stamp = LOCKSTEP_VIRT_V1_STAMP;
@@ -526,12 +676,20 @@ static LockstepRResultObjFault create(LockstepHostRef host, LockstepRSlicePair c
     Driver *me = calloc(1, sizeof *me);
     if (!me || pthread_mutex_init(&me->leaf, NULL))
         return free(me), FAILED(LockstepRResultObjFault, NO_MEMORY, "no memory for the driver 'c'");
+    for (size_t i = 0; i < config.length; i++) {
+        LockstepRStr name = {config.data[i].name.inner.buffer, config.data[i].name.inner.length};
+        LockstepRStr value = {config.data[i].value.inner.buffer, config.data[i].value.inner.length};
+        if (lockstep_is(name, "conf_dir"))
+            me->folder = lockstep_copy(value);
+    }
+    if (!me->folder)
+        return free(me), FAILED(LockstepRResultObjFault, INVALID_ARG, "the host gave the driver 'c' no folder 'conf_dir'");
     me->host = host;
     me->locks = service(host, LOCKSTEP_LOCK_V1_ID);
     me->events = service(host, LOCKSTEP_EVENT_V1_ID);
     me->logs = service(host, LOCKSTEP_LOG_V1_ID); /* which it can do without */
     if (!me->locks || !me->events)
-        return free(me), FAILED(LockstepRResultObjFault, NO_SUPPORT, "the driver 'c' needs lock/1 and event/1 of the host");
+        return free(me->folder), free(me), FAILED(LockstepRResultObjFault, NO_SUPPORT, "the driver 'c' needs lock/1 and event/1 of the host");
     static const LockstepRStr fields[] = {{(const uint8_t *)"message", 7}, {(const uint8_t *)"dom", 3}};
     LockstepCallsite site = {.name = lockstep_lend("event"), .target = lockstep_lend("c_driver"), .level = 3,
                              .file = lockstep_lend(__FILE__), .line = __LINE__, .fields = {fields, 2}};
