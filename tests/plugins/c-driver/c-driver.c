@@ -21,7 +21,7 @@ typedef LockstepRResultHeldFault Held;
 
 typedef struct {
     LockstepUuid uuid;
-    char *name, *xml;
+    char *name, *type, *xml;
     char *next; /* what it will be when it was stopped; NULL without a change */
     uint64_t memory_kib;
     uint32_t vcpus, state, reason, autostart;
@@ -73,7 +73,7 @@ LOCKSTEP_VECTOR(ports, LockstepRVecPortRecord, LockstepPortRecord, drop_port)
 static LockstepDomainRecord record(const Domain *domain)
 {
     return (LockstepDomainRecord){
-        .uuid = domain->uuid, .name = lockstep_string(domain->name), .os_type = lockstep_string("hvm"),
+        .uuid = domain->uuid, .name = lockstep_string(domain->name), .os_type = lockstep_string(domain->type),
         .max_memory_kib = domain->memory_kib, .memory_kib = domain->memory_kib, .id = domain->id,
         .state = domain->state, .reason = domain->reason, .vcpus = domain->vcpus,
         .flags = (domain->fleeting ? 0 : LOCKSTEP_PERSISTENT) | (domain->autostart ? LOCKSTEP_AUTOSTART : 0) |
@@ -139,26 +139,46 @@ static void give_back(Driver *me, LockstepCall call, Held held)
 static char *element(const char *xml, const char *name)
 {
     char open[16], close[16];
-    snprintf(open, sizeof open, "<%s>", name);
+    snprintf(open, sizeof open, "<%s", name);
     snprintf(close, sizeof close, "</%s>", name);
-    const char *from = strstr(xml, open), *to = from ? strstr(from, close) : NULL;
-    if (!to)
-        return NULL;
-    from += strlen(open);
-    return lockstep_copy((LockstepRStr){(const uint8_t *)from, (size_t)(to - from)});
+    const char *from = xml;
+    do
+        from = strstr(from + 1, open);
+    while (from && !strchr("> \t\n", from[strlen(open)]));
+    from = from ? strchr(from, '>') : NULL;
+    const char *to = from ? strstr(from, close) : NULL;
+    return to ? lockstep_copy((LockstepRStr){(const uint8_t *)from + 1, (size_t)(to - from - 1)}) : NULL;
+}
+
+/* Whether it is one <domain> and nothing else. */
+static bool is_domain(const char *xml)
+{
+    const char *end = strstr(xml, "</domain>"), *begin = strstr(xml, "<domain");
+    return begin && end && end[strlen("</domain>") + strspn(end + strlen("</domain>"), " \t\r\n")] == '\0' &&
+           strspn(xml, " \t\r\n") == (size_t)(begin - xml);
 }
 
 /* `<memory unit='MiB'>64</memory>` in KiB; 0 for none that can be read. */
 static uint64_t read_memory(const char *xml)
 {
-    const char *at = strstr(xml, "<memory");
-    unsigned long long value = 0;
+    const char *at = strstr(xml, "<memory"), *text = at ? strchr(at, '>') : NULL, *given = at ? strstr(at, "unit=") : NULL;
     char unit[4] = "KiB";
-    if (!at || (sscanf(at, "<memory>%llu", &value) != 1 &&
-                sscanf(at, "<memory unit=%*['\"]%3[A-Za-z]%*['\"]>%llu", unit, &value) != 2))
+    if (!text || (given && given < text && sscanf(given, "unit=%*['\"]%3[A-Za-z]", unit) != 1))
         return 0;
+    unsigned long long value = strtoull(text + 1, NULL, 10);
     int shift = !strcmp(unit, "KiB") ? 0 : !strcmp(unit, "MiB") ? 10 : !strcmp(unit, "GiB") ? 20 : 64;
     return shift < 64 && value < UINT64_C(1) << 40 ? (uint64_t)value << shift : 0;
+}
+
+/* A copy without the id of one that ran, to be freed. */
+static char *without_id(const char *xml)
+{
+    char *copy = lockstep_copy(lockstep_lend(xml));
+    char *end = copy ? strchr(copy, '>') : NULL, *id = copy ? strstr(copy, " id=") : NULL;
+    char *stop = id && id < end ? strchr(id + 5, id[4]) : NULL;
+    if (stop && stop < end)
+        memmove(id, stop + 1, strlen(stop + 1) + 1);
+    return copy;
 }
 
 static uint32_t read_vcpus(const char *xml)
@@ -207,14 +227,23 @@ static char *with_uuid(const char *xml, LockstepUuid *uuid)
 
 /* ---- virt.lifecycle/1: changes. Virt before Domain, each given back where it was taken. ---- */
 
+static void drop_texts(Domain *domain)
+{
+    free(domain->name), free(domain->type), free(domain->xml);
+}
+
 /* What a document says, with texts to be freed; without them when it is wrong. */
 static Domain read_document(const char *xml)
 {
-    Domain new = {.name = element(xml, "name"), .state = LOCKSTEP_STATE_SHUTOFF, .id = -1};
-    if (new.name && *new.name && !strpbrk(new.name, "<&/") && (new.memory_kib = read_memory(xml)))
-        new.xml = with_uuid(xml, &new.uuid), new.vcpus = read_vcpus(xml);
+    Domain new = {.state = LOCKSTEP_STATE_SHUTOFF, .id = -1, .memory_kib = read_memory(xml), .vcpus = read_vcpus(xml)};
+    if (is_domain(xml))
+        new.name = element(xml, "name"), new.type = element(xml, "type");
+    char *plain = without_id(xml);
+    if (new.name && *new.name && !strpbrk(new.name, "<&/") && new.type && !strpbrk(new.type, "<&") && new.memory_kib && plain)
+        new.xml = with_uuid(plain, &new.uuid);
+    free(plain);
     if (!new.xml)
-        free(new.name), new.name = NULL;
+        drop_texts(&new);
     return new;
 }
 
@@ -237,14 +266,14 @@ static Answer put(Driver *me, Domain new, bool *added)
     *added = !old;
     if (old && old->id > 0) {
         /* It goes on as what it was started as. */
-        free(old->next), free(new.name);
+        free(old->next), free(new.name), free(new.type);
         old->next = new.xml;
         old->fleeting = false;
         return LOCKSTEP_OK(Answer, record(old));
     }
     if (old) {
         new.autostart = old->autostart;
-        free(old->name), free(old->xml);
+        drop_texts(old);
     } else {
         Domain *more = realloc(me->domains, (me->count + 1) * sizeof new);
         if (!more)
@@ -277,7 +306,7 @@ static Answer keep(Driver *me, Domain new)
             store_drop(me->folder, new.uuid, ".xml");
     }
     if (answer.tag == LOCKSTEP_IS_ERR)
-        free(new.name), free(new.xml);
+        drop_texts(&new);
     else
         tell(me, &answer.ok, LOCKSTEP_EVENT_DEFINED, added ? LOCKSTEP_DETAIL_DEFINED_ADDED : LOCKSTEP_DETAIL_DEFINED_UPDATED);
     return answer;
@@ -294,15 +323,15 @@ static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, 
     Domain new = read_document(xml);
     free(xml);
     if (!new.xml)
-        return FAILED(Answer, XML_ERROR, "the document needs a <name> without '<', '&' and '/', a <memory> in KiB, MiB or GiB, "
-                                         "and in <uuid>, if it has that, a UUID");
+        return FAILED(Answer, XML_ERROR, "the document must be one <domain> with a <name> without '<', '&' and '/', an <os><type>, "
+                                         "a <memory> in KiB, MiB or GiB, and in <uuid>, if it has that, a UUID");
     Held table = take(me, call, LOCKSTEP_RANK_VIRT, new.uuid), held = {.tag = LOCKSTEP_IS_ERR};
     Answer answer;
     if (table.tag == LOCKSTEP_IS_OK)
         held = take(me, call, LOCKSTEP_RANK_DOMAIN, new.uuid);
     if (held.tag == LOCKSTEP_IS_ERR) {
         answer = LOCKSTEP_ERR(Answer, table.tag == LOCKSTEP_IS_OK ? held.err : table.err);
-        free(new.name), free(new.xml);
+        drop_texts(&new);
     } else {
         answer = keep(me, new);
         give_back(me, call, held);
@@ -315,7 +344,7 @@ static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, 
 /* Under Domain and the leaf. */
 static void drop_domain(Driver *me, Domain *domain)
 {
-    free(domain->name), free(domain->xml);
+    drop_texts(domain);
     *domain = me->domains[--me->count];
 }
 
@@ -416,14 +445,17 @@ static LockstepDone moved(LockstepObj obj, LockstepCall call, LockstepUuid uuid,
 static Answer start(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
 {
     ME;
-    if (flags)
+    if (flags & ~(LOCKSTEP_FLAG_START_PAUSED | LOCKSTEP_FLAG_START_AUTODESTROY)) /* the host ends it with its client */
         return FAILED(Answer, INVALID_ARG, "unknown flags %#x to start a domain", flags);
 #ifdef CHEAT
     LockstepDone caught = cheat(me, call, uuid);
     if (caught.tag == LOCKSTEP_IS_ERR)
         return LOCKSTEP_ERR(Answer, caught.err);
 #endif
-    return move(me, call, uuid, IN(SHUTOFF), TO(RUNNING, RUNNING_BOOTED, STARTED, STARTED_BOOTED));
+    Change to = TO(RUNNING, RUNNING_BOOTED, STARTED, STARTED_BOOTED);
+    if (flags & LOCKSTEP_FLAG_START_PAUSED)
+        to = TO(PAUSED, PAUSED_USER, STARTED, STARTED_BOOTED);
+    return move(me, call, uuid, IN(SHUTOFF), to);
 }
 
 static LockstepDone shutdown(LockstepObj obj, LockstepCall call, LockstepUuid uuid, uint32_t flags)
@@ -580,8 +612,16 @@ static Text dump_xml(LockstepObj obj, LockstepUuid uuid, uint32_t flags)
     pthread_mutex_lock(&me->leaf);
     const Domain *domain = find(me, uuid);
     bool next = domain && domain->next && flags & LOCKSTEP_FLAG_XML_INACTIVE;
-    Text answer = domain ? LOCKSTEP_OK(Text, lockstep_string(next ? domain->next : domain->xml)) : NOBODY(Text);
+    const char *xml = next ? domain->next : domain ? domain->xml : NULL;
+    bool live = domain && domain->id > 0 && !(flags & LOCKSTEP_FLAG_XML_INACTIVE);
+    char *with_id = NULL;
+    if (live && (with_id = malloc(strlen(xml) + 32))) {
+        const char *rest = strstr(xml, "<domain") + strlen("<domain");
+        sprintf(with_id, "<domain id='%d'%s", (int)domain->id, rest);
+    }
+    Text answer = !domain ? NOBODY(Text) : LOCKSTEP_OK(Text, lockstep_string(with_id ? with_id : xml));
     pthread_mutex_unlock(&me->leaf);
+    free(with_id);
     return answer;
 }
 
@@ -602,7 +642,7 @@ static void defined_before(void *with, const char *xml)
     if (answer.tag == LOCKSTEP_IS_OK)
         drop_record(&answer.ok);
     else
-        lockstep_drop_string(&answer.err.message), free(new.name), free(new.xml);
+        lockstep_drop_string(&answer.err.message), drop_texts(&new);
 }
 
 static LockstepDone bring_up(LockstepObj obj, LockstepCall call)
