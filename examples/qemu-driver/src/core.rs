@@ -1,0 +1,195 @@
+//! `Core`: what all parts of the driver share, and the few steps that each of them is made of.
+
+use crate::def::DomainDef;
+use crate::fault::{ABORTED, fault};
+use crate::store::Store;
+use crate::table::{Domain, Phase, Table};
+use driver_api::driver::Config;
+use driver_api::error::{Code, Result};
+use driver_api::host::Host;
+use driver_api::lock::guard::Guard;
+use driver_api::lock::level::{After, Domain as DomainLevel, Level, Unlocked, Virt, W};
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::{DomainEvent, DomainEventKind, Lifecycle, detail};
+use driver_api::types::uuid::Uuid;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// The driver's state.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) host: Host,
+    pub(crate) store: Store,
+    pub(crate) table: Table,
+    pub(crate) version: OnceLock<u64>,
+    next_id: AtomicI32,
+    /// Numbers of taps are not used twice, so that what is done late for a guest that is gone never meets another's.
+    next_tap: AtomicU32,
+    closing: AtomicBool,
+}
+
+impl Core {
+    pub(crate) fn new(host: Host, config: &Config) -> Self {
+        Self {
+            host,
+            store: Store::new(config),
+            table: Table::default(),
+            version: OnceLock::new(),
+            next_id: AtomicI32::new(1),
+            next_tap: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn next_id(&self) -> i32 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn next_tap(&self) -> u32 {
+        self.next_tap.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// These were given by the last host.
+    pub(crate) fn skip(&self, id: i32, tap: Option<u32>) {
+        self.next_id.fetch_max(id.saturating_add(1), Ordering::Relaxed);
+        self.next_tap.fetch_max(tap.map_or(0, |tap| tap.saturating_add(1)), Ordering::Relaxed);
+    }
+
+    /// No change begins from now on.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn must_serve(&self) -> Result<()> {
+        match self.closing.load(Ordering::Relaxed) {
+            true => Err(fault(Code::OPERATION_INVALID, "the host stops: ask the next one")),
+            false => Ok(()),
+        }
+    }
+
+    /// Changes a domain under its lock; what `edit` refuses is left as it was.
+    pub(crate) fn change<L: Level, T>(
+        &self,
+        cx: &mut Cx<'_, L>,
+        uuid: Uuid,
+        edit: impl FnOnce(&mut Domain) -> Result<T>,
+    ) -> Result<T>
+    where
+        Virt: After<L>,
+        DomainLevel: After<L>,
+    {
+        let mut held = sound(cx.lookup(uuid)?)?;
+        let mut domain = Domain::clone(&*self.table.get(uuid)?);
+        let told = edit(&mut domain)?;
+        self.table.publish(&mut held, uuid, Some(domain));
+        Ok(told)
+    }
+
+    /// The same for one whose start or run goes on; the change is on disk before others see it.
+    ///
+    /// # Errors
+    /// 78 when a client wants it gone, 55 when it is gone.
+    pub(crate) fn advance<L: Level>(
+        &self,
+        cx: &mut Cx<'_, L>,
+        uuid: Uuid,
+        edit: impl FnOnce(&mut Domain),
+    ) -> Result<Domain>
+    where
+        Virt: After<L>,
+        DomainLevel: After<L>,
+    {
+        self.change(cx, uuid, |domain| {
+            let name = &domain.def.name;
+            if domain.condemned {
+                return Err(fault(ABORTED, format!("domain '{name}' is being destroyed")));
+            }
+            if domain.exit.is_some() || matches!(domain.phase, Phase::Off | Phase::Ending) {
+                return Err(fault(Code::OPERATION_INVALID, format!("the guest of domain '{name}' has ended")));
+            }
+            edit(domain);
+            self.store.save_note(uuid, &domain.note())?;
+            Ok(domain.clone())
+        })
+    }
+
+    /// Stores a definition and shows it.
+    pub(crate) fn define(&self, cx: &mut Cx<'_, Unlocked>, def: DomainDef) -> Result<Arc<Domain>> {
+        let (uuid, def) = (def.uuid, Arc::new(def));
+        let staged = self.store.stage(&def)?;
+        let mut table = cx.virt_write()?;
+        self.table.check_names(&def)?;
+        let mut held = sound(table.domain_write(uuid)?)?;
+        staged.commit()?;
+        let before = self.table.get(uuid).ok();
+        let detail = match &before {
+            Some(old) if old.stored.is_some() => detail::DEFINED_UPDATED,
+            _ => detail::DEFINED_ADDED,
+        };
+        let mut domain = before.map_or_else(|| Domain::off(Arc::clone(&def), None), |old| Domain::clone(&old));
+        if domain.phase == Phase::Off {
+            domain.def = Arc::clone(&def);
+        }
+        domain.stored = Some(def);
+        self.table.publish(&mut held, uuid, Some(domain));
+        let domain = self.table.get(uuid)?;
+        self.tell(&domain, Lifecycle::Defined, detail);
+        Ok(domain)
+    }
+
+    /// Removes a definition; a guest runs on without one.
+    pub(crate) fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
+        let mut table = cx.virt_write()?;
+        let mut held = sound(table.domain_write(uuid)?)?;
+        let domain = self.table.get(uuid)?;
+        must_be_stored(&domain)?;
+        self.store.remove_definition(uuid)?;
+        let mut next = Domain::clone(&domain);
+        (next.stored, next.autostart) = (None, false);
+        self.table.publish(&mut held, uuid, (next.phase != Phase::Off).then_some(next));
+        self.tell(&domain, Lifecycle::Undefined, detail::UNDEFINED_REMOVED);
+        Ok(())
+    }
+
+    pub(crate) fn set_autostart(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
+        self.change(cx, uuid, |domain| {
+            must_be_stored(domain)?;
+            self.store.set_autostart(uuid, on)?;
+            domain.autostart = on;
+            Ok(())
+        })
+    }
+
+    /// Clients hear of it once this thread holds no lock any more.
+    pub(crate) fn tell(&self, domain: &Domain, event: Lifecycle, detail: u32) {
+        self.emit(domain, DomainEventKind::Lifecycle(event, detail));
+    }
+
+    pub(crate) fn emit(&self, domain: &Domain, kind: DomainEventKind) {
+        self.host.emit(&DomainEvent {
+            uuid: domain.def.uuid,
+            name: domain.def.name.clone(),
+            id: domain.shown_id(),
+            kind,
+        });
+    }
+}
+
+/// A domain's lock that is usable: what it protects is one pointer, which is whole even if its last holder failed.
+pub(crate) fn sound(mut held: Guard<'_, DomainLevel, W>) -> Result<Guard<'_, DomainLevel, W>> {
+    if held.is_poisoned() {
+        tracing::warn!("the last holder of a domain's lock failed");
+        held.clear_poison()?;
+    }
+    Ok(held)
+}
+
+fn must_be_stored(domain: &Domain) -> Result<()> {
+    match domain.stored {
+        Some(_) => Ok(()),
+        None => Err(fault(
+            Code::OPERATION_INVALID,
+            format!("domain '{}' has no definition: it goes with its guest", domain.def.name),
+        )),
+    }
+}

@@ -1,0 +1,141 @@
+//! Ending: on a client's wish, by the guest itself, or by accident; always through the same door.
+
+use crate::core::{Core, sound};
+use crate::fault::fault;
+use crate::table::{Domain, Phase};
+use driver_api::error::{Code, Result};
+use driver_api::lock::level::Unlocked;
+use driver_api::lock::token::Cx;
+use driver_api::types::domain::{Lifecycle, Reason, detail};
+use driver_api::types::guest::{Exit, GuestId};
+use driver_api::types::uuid::Uuid;
+use std::mem::take;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long it may take until nothing is left of a guest that has been killed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an end means for clients.
+type Meaning = (Reason, &'static [(Lifecycle, u32)]);
+
+const SHUT_DOWN: Meaning = (
+    Reason::SHUTOFF_SHUTDOWN,
+    &[(Lifecycle::Shutdown, detail::SHUTDOWN_FINISHED), (Lifecycle::Stopped, detail::STOPPED_SHUTDOWN)],
+);
+const DESTROYED: Meaning = (Reason::SHUTOFF_DESTROYED, &[(Lifecycle::Stopped, detail::STOPPED_DESTROYED)]);
+const FAILED: Meaning = (Reason::SHUTOFF_CRASHED, &[(Lifecycle::Stopped, detail::STOPPED_FAILED)]);
+
+/// QEMU ends with code 0 only when its guest has switched the machine off.
+fn meaning(condemned: bool, exit: &Exit) -> Meaning {
+    match exit.code {
+        _ if condemned || exit.requested => DESTROYED,
+        Some(0) => SHUT_DOWN,
+        _ => FAILED,
+    }
+}
+
+impl Core {
+    /// Ends a domain's guest, or the start that is to bring one; nothing of it is left when this returns.
+    pub(crate) fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
+        let guest = self.change(cx, uuid, |domain| {
+            domain.must_be(&[Phase::Starting, Phase::Running, Phase::Paused, Phase::Ending])?;
+            domain.condemned = true;
+            Ok(domain.run.as_ref().map(|run| run.guest))
+        })?;
+        if let Some(guest) = guest {
+            let killed = self.host.kill(cx, guest);
+            if killed.is_err() && self.table.get(uuid).is_ok_and(|now| now.is_active() && now.runs_on(guest)) {
+                self.change(cx, uuid, |domain| {
+                    domain.condemned = false;
+                    Ok(())
+                })?;
+                return killed;
+            }
+            // Its event tells the same, but later.
+            let exit = Exit { requested: true, ..Exit::default() };
+            self.ended(cx, guest, exit);
+        }
+        match self.table.wait_until_off(uuid, PATIENCE) {
+            true => Ok(()),
+            false => Err(fault(
+                Code::OPERATION_TIMEOUT,
+                format!("the domain with UUID '{uuid}' takes more than {} s to end", PATIENCE.as_secs()),
+            )),
+        }
+    }
+
+    /// A guest is gone: whoever comes first deals with it.
+    pub(crate) fn ended(&self, cx: &mut Cx<'_, Unlocked>, guest: GuestId, exit: Exit) {
+        let Some(domain) = self.table.find(|domain| domain.runs_on(guest)) else {
+            return;
+        };
+        let (uuid, name) = (domain.def.uuid, &domain.def.name);
+        match self.claim(cx, uuid, guest, &exit) {
+            Ok(Some((reason, events))) => {
+                tracing::info!(dom = %name, code = exit.code, signal = exit.signal, "the guest has ended");
+                if let Err(error) = self.host.forget(cx, guest) {
+                    tracing::warn!(dom = %name, %error, "the guest's run folder is left");
+                }
+                if let Some(domain) = self.rest(cx, uuid, reason) {
+                    events.iter().for_each(|(event, detail)| self.tell(&domain, *event, *detail));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(dom = %name, %error, "the guest's end could not be noted"),
+        }
+    }
+
+    fn claim(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, guest: GuestId, exit: &Exit) -> Result<Option<Meaning>> {
+        self.change(cx, uuid, |domain| {
+            Ok(match domain.phase {
+                Phase::Running | Phase::Paused if domain.runs_on(guest) => {
+                    domain.phase = Phase::Ending;
+                    Some(meaning(domain.condemned, exit))
+                }
+                Phase::Starting if domain.runs_on(guest) => {
+                    // For whoever starts it, and clears it away.
+                    domain.exit = Some(exit.clone());
+                    None
+                }
+                _ => None,
+            })
+        })
+    }
+
+    /// Clears away what a guest had, and shows the domain as off for this reason; gives what is shown, or was. For a domain
+    /// that this thread has brought into phase `Starting` or `Ending`, and whose guest is gone.
+    pub(crate) fn rest(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, reason: Reason) -> Option<Domain> {
+        let (def, devices) =
+            (self.table.get(uuid).ok()?.def.clone(), |domain: &mut Domain| Ok(take(&mut domain.devices)));
+        let rested = self.change(cx, uuid, devices).and_then(|devices| {
+            // Nobody takes them for a guest's ports any more: a filter that is defined now would be put on them again.
+            self.close_ports(cx, &def, &devices);
+            let mut table = cx.virt_write()?;
+            let mut held = sound(table.domain_write(uuid)?)?;
+            let last = self.table.get(uuid)?;
+            self.store.remove_note(uuid);
+            let def = last.stored.clone().unwrap_or_else(|| Arc::clone(&last.def));
+            let off = Domain { autostart: last.autostart, reason, ..Domain::off(def, last.stored.clone()) };
+            self.table.publish(&mut held, uuid, off.stored.is_some().then(|| off.clone()));
+            Ok(off)
+        });
+        rested.inspect_err(|error| tracing::error!(%uuid, %error, "a guest that is gone can not be cleared away")).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_an_accident_unless_somebody_wanted_it() {
+        let exit = |code, signal, requested| Exit { code, signal, requested, ..Exit::default() };
+        assert_eq!(meaning(false, &exit(Some(0), None, false)), SHUT_DOWN);
+        assert_eq!(meaning(false, &exit(Some(1), None, false)), FAILED);
+        assert_eq!(meaning(false, &exit(None, Some(9), false)), FAILED);
+        assert_eq!(meaning(false, &exit(None, None, false)), FAILED);
+        assert_eq!(meaning(false, &exit(None, Some(9), true)), DESTROYED);
+        assert_eq!(meaning(true, &exit(Some(0), None, false)), DESTROYED);
+    }
+}
