@@ -33,8 +33,9 @@ pub(super) const SECOND_TABLE: u32 = 0x4000_0000;
 const TAP_REQUESTS: (u32, u32) = (0x54c8, 0x54ff);
 /// `TUNSETIFF`, with which a process asks for a tap.
 const TAKE: u32 = 0x54ca;
-/// `TUNGETFEATURES`, `TUNSETOFFLOAD` and `TUNSETVNETHDRSZ`: how frames look between the guest and its own tap.
-const HARMLESS: [u32; 3] = [0x54cf, 0x54d0, 0x54d8];
+/// `TUNGETFEATURES`, `TUNSETOFFLOAD`, `TUNGETIFF` and `TUNSETVNETHDRSZ`: how frames look between the guest and its own tap.
+/// A program that is born with a tap has no other way to learn what it was opened for than to ask.
+const HARMLESS: [u32; 4] = [0x54cf, 0x54d0, 0x54d2, 0x54d8];
 /// `SIOCSIFHWADDR`, which a tap takes without asking for a right.
 const SET_ADDRESS: u32 = 0x8924;
 
@@ -82,23 +83,24 @@ pub(super) fn forbid_device_control() -> io::Result<()> {
 }
 
 /// The filter; `take` is what becomes of a request for a tap.
-fn device_control(take: u32) -> io::Result<[sock_filter; 17]> {
+fn device_control(take: u32) -> io::Result<[sock_filter; 18]> {
     let machine = MACHINE.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
     Ok([
         // The same call has other numbers for programs of other machines, which a guest's kernel never is.
         load(at::MACHINE),
-        equal(machine, 0, 12),
+        equal(machine, 0, 13),
         load(at::NUMBER),
-        statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 10, 0),
-        equal(number(SYS_ioctl), 0, 11),
+        statement(BPF_JMP | BPF_JGE | BPF_K, SECOND_TABLE, 11, 0),
+        equal(number(SYS_ioctl), 0, 12),
         load(at::SECOND),
         // What a request is and does is in its low half; the rest is the size of its argument.
         statement(BPF_ALU | BPF_AND | BPF_K, 0xffff, 0, 0),
-        equal(SET_ADDRESS, 6, 0),
-        equal(TAKE, 6, 0),
-        equal(HARMLESS[0], 6, 0),
-        equal(HARMLESS[1], 5, 0),
-        equal(HARMLESS[2], 4, 0),
+        equal(SET_ADDRESS, 7, 0),
+        equal(TAKE, 7, 0),
+        equal(HARMLESS[0], 7, 0),
+        equal(HARMLESS[1], 6, 0),
+        equal(HARMLESS[2], 5, 0),
+        equal(HARMLESS[3], 4, 0),
         statement(BPF_JMP | BPF_JGE | BPF_K, TAP_REQUESTS.0, 0, 3),
         statement(BPF_JMP | BPF_JGT | BPF_K, TAP_REQUESTS.1, 2, 0),
         answer(SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
@@ -147,6 +149,7 @@ mod tests {
 
     const GET_FEATURES: Opcode = opcode::read::<u32>(b'T', 207);
     const SET_OFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
+    const GET_INTERFACE: Opcode = opcode::read::<u32>(b'T', 210);
     const SET_HEADER: Opcode = opcode::write::<i32>(b'T', 216);
     const SET_PERSISTENT: Opcode = opcode::write::<i32>(b'T', 203);
     const SET_OWNER: Opcode = opcode::write::<i32>(b'T', 204);
@@ -173,6 +176,7 @@ mod tests {
                 asked::<0x5401>(),
                 asked::<GET_FEATURES>(),
                 asked::<SET_OFFLOAD>(),
+                asked::<GET_INTERFACE>(),
                 asked::<SET_HEADER>(),
             ];
             (taps, others)
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn requests_that_change_taps_are_forbidden_and_others_are_not() {
         assert_eq!(asked::<SET_PERSISTENT>(), Errno::NOTTY);
-        let wanted = (vec![Errno::PERM; 5], vec![Errno::NOTTY; 6]);
+        let wanted = (vec![Errno::PERM; 5], vec![Errno::NOTTY; 7]);
         assert_eq!(
             asked_behind(|| {
                 forbid_device_control().unwrap();
