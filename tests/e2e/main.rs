@@ -43,6 +43,7 @@ mod metadata;
 mod museum;
 mod node;
 mod old_bugs;
+mod qemu;
 mod random_walk;
 mod resources;
 mod roots;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         museum::CASES,
         node::CASES,
         old_bugs::CASES,
+        qemu::CASES,
         resources::CASES,
         random_walk::CASES,
         roots::CASES,

@@ -180,7 +180,9 @@ impl Document {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// The bytes as `guest.run=` on the command line of a tiny guest wants them.
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

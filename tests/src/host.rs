@@ -40,6 +40,8 @@ pub struct Host {
     /// The user that the host and its clients run as; the test's own without.
     user: Option<u32>,
     program: PathBuf,
+    /// The driver that clients speak to.
+    driver: String,
 }
 
 impl Host {
@@ -80,6 +82,16 @@ impl Host {
         let mut host = Self::new("ls");
         program.clone_into(&mut host.program);
         host.arguments = vec!["--plugin-dir".to_owned(), drivers.to_string_lossy().into_owned()];
+        host.serve();
+        host
+    }
+
+    /// Starts a host whose clients speak to another driver than `uml`, which lies in `folder`.
+    #[must_use]
+    pub fn start_driver(driver: &str, folder: &Path) -> Self {
+        let mut host = Self::new("ls");
+        driver.clone_into(&mut host.driver);
+        host.arguments = vec!["--plugin-dir".to_owned(), folder.to_string_lossy().into_owned()];
         host.serve();
         host
     }
@@ -125,6 +137,7 @@ impl Host {
             environment: Vec::new(),
             user: None,
             program: binary(),
+            driver: "uml".to_owned(),
         }
     }
 
@@ -203,7 +216,7 @@ impl Host {
     #[must_use]
     pub fn uri(&self) -> String {
         let path = if self.user.is_some() { "session" } else { "system" };
-        format!("uml+unix:///{path}?socket={}", encoded(&self.socket()))
+        format!("{}+unix:///{path}?socket={}", self.driver, encoded(&self.socket()))
     }
 
     fn log_path(&self) -> PathBuf {
@@ -253,7 +266,7 @@ impl Host {
     /// The console log of a guest, rotated parts first.
     #[must_use]
     pub fn console_log(&self, name: &str) -> String {
-        let dir = self.root().join("var/log/lockstep/uml");
+        let dir = self.root().join("var/log/lockstep").join(&self.driver);
         let mut text = Vec::new();
         for suffix in [".log.2", ".log.1", ".log"] {
             text.extend(fs::read(dir.join(format!("{name}{suffix}"))).unwrap_or_default());

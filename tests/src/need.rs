@@ -24,6 +24,8 @@ pub enum Need {
     Storage,
     /// `slirp4netns`, for interfaces of type `user`.
     UserNetwork,
+    /// `qemu-system-x86_64`, and apt for a kernel of its guests.
+    Qemu,
     /// The commits that `tests/museum/releases.txt` names.
     History,
 }
@@ -46,6 +48,7 @@ impl Need {
             Self::Debian => on_path("mmdebstrap") && on_path("dnsmasq"),
             Self::Storage => on_path("qemu-storage-daemon") && on_path("qemu-img"),
             Self::UserNetwork => on_path("slirp4netns"),
+            Self::Qemu => on_path("qemu-system-x86_64") && on_path("apt-get"),
             Self::History => has_history(),
         };
         (!met).then_some(match self {
@@ -58,6 +61,7 @@ impl Need {
             Self::Debian => "no mmdebstrap or no dnsmasq",
             Self::Storage => "no qemu-storage-daemon or no qemu-img",
             Self::UserNetwork => "no slirp4netns",
+            Self::Qemu => "no qemu-system-x86_64 or no apt",
             Self::History => "no history",
         })
     }
