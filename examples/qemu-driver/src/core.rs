@@ -15,6 +15,9 @@ use driver_api::types::uuid::Uuid;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+/// How often what must be done is tried.
+const ATTEMPTS: u32 = 3;
+
 /// The driver's state.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -114,39 +117,44 @@ impl Core {
     }
 
     /// Stores a definition and shows it.
-    pub(crate) fn define(&self, cx: &mut Cx<'_, Unlocked>, def: DomainDef) -> Result<Arc<Domain>> {
+    pub(crate) fn define(&self, cx: &mut Cx<'_, Unlocked>, def: DomainDef) -> Result<Domain> {
         let (uuid, def) = (def.uuid, Arc::new(def));
         let staged = self.store.stage(&def)?;
-        let mut table = cx.virt_write()?;
-        self.table.check_names(&def)?;
-        let mut held = sound(table.domain_write(uuid)?)?;
-        staged.commit()?;
-        let before = self.table.get(uuid).ok();
-        let detail = match &before {
-            Some(old) if old.stored.is_some() => detail::DEFINED_UPDATED,
-            _ => detail::DEFINED_ADDED,
+        let (domain, detail) = {
+            let mut table = cx.virt_write()?;
+            self.table.check_names(&def)?;
+            let mut held = sound(table.domain_write(uuid)?)?;
+            staged.commit()?;
+            let (mut domain, detail) = match self.table.get(uuid) {
+                Ok(old) if old.stored.is_some() => (Domain::clone(&old), detail::DEFINED_UPDATED),
+                Ok(old) => (Domain::clone(&old), detail::DEFINED_ADDED),
+                Err(_) => (Domain::off(Arc::clone(&def), None), detail::DEFINED_ADDED),
+            };
+            if domain.phase == Phase::Off {
+                domain.def = Arc::clone(&def);
+            }
+            domain.stored = Some(def);
+            self.table.publish(&mut held, uuid, Some(domain.clone()));
+            (domain, detail)
         };
-        let mut domain = before.map_or_else(|| Domain::off(Arc::clone(&def), None), |old| Domain::clone(&old));
-        if domain.phase == Phase::Off {
-            domain.def = Arc::clone(&def);
-        }
-        domain.stored = Some(def);
-        self.table.publish(&mut held, uuid, Some(domain));
-        let domain = self.table.get(uuid)?;
+        self.store.flush()?;
         self.tell(&domain, Lifecycle::Defined, detail);
         Ok(domain)
     }
 
     /// Removes a definition; a guest runs on without one.
     pub(crate) fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
-        let mut table = cx.virt_write()?;
-        let mut held = sound(table.domain_write(uuid)?)?;
-        let domain = self.table.get(uuid)?;
-        must_be_stored(&domain)?;
-        self.store.remove_definition(uuid)?;
-        let mut next = Domain::clone(&domain);
-        (next.stored, next.autostart) = (None, false);
-        self.table.publish(&mut held, uuid, (next.phase != Phase::Off).then_some(next));
+        let domain = {
+            let mut table = cx.virt_write()?;
+            let mut held = sound(table.domain_write(uuid)?)?;
+            let mut domain = Domain::clone(&*self.table.get(uuid)?);
+            must_be_stored(&domain)?;
+            self.store.remove_definition(uuid)?;
+            (domain.stored, domain.autostart) = (None, false);
+            self.table.publish(&mut held, uuid, (domain.phase != Phase::Off).then(|| domain.clone()));
+            domain
+        };
+        self.store.flush()?;
         self.tell(&domain, Lifecycle::Undefined, detail::UNDEFINED_REMOVED);
         Ok(())
     }
@@ -173,6 +181,23 @@ impl Core {
             kind,
         });
     }
+}
+
+/// Does what must be done however busy the locks are: an end that nobody notes would leave a domain running for ever.
+///
+/// # Errors
+/// That of the last attempt; each has waited as long as the host lets it.
+pub(crate) fn insist<T>(
+    cx: &mut Cx<'_, Unlocked>,
+    mut work: impl FnMut(&mut Cx<'_, Unlocked>) -> Result<T>,
+) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match work(cx) {
+            Err(error) => tracing::warn!(%error, "a guest's end is noted at the next attempt"),
+            done => return done,
+        }
+    }
+    work(cx)
 }
 
 /// A domain's lock that is usable: what it protects is one pointer, which is whole even if its last holder failed.

@@ -149,7 +149,7 @@ impl VirtDriver for Qemu {
     fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<DomainBrief> {
         let wish = wish(given, flags::START_BYPASS_CACHE | flags::START_FORCE_BOOT)?;
         self.0.must_serve()?;
-        self.0.start(cx, uuid, None, wish).map(|domain| domain.brief())
+        self.0.start(cx, uuid, wish).map(|domain| domain.brief())
     }
 
     fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Ports: a guest's taps from their making to their end, attached to nothing before their filters are in force.
 
-use crate::core::Core;
+use crate::core::{Core, insist};
 use crate::def::{DomainDef, Interface, OWN_TAP};
 use crate::fault::{fault, system};
 use crate::sys;
@@ -77,9 +77,13 @@ impl Core {
         if ports.peek().is_none() {
             return;
         }
-        match cx.update_read() {
-            Ok(mut update) => ports.for_each(|port| self.unfilter(&mut update, port)),
-            Err(error) => tracing::error!(dom = %def.name, %error, "filters stay on ports that are gone"),
+        let done = insist(cx, |cx| {
+            let mut update = cx.update_read()?;
+            ports.by_ref().for_each(|port| self.unfilter(&mut update, port));
+            Ok(())
+        });
+        if let Err(error) = done {
+            tracing::error!(dom = %def.name, %error, "filters stay on ports that are gone");
         }
     }
 

@@ -36,7 +36,7 @@ impl Monitor {
         let mut monitor = Self { stream, heard: Vec::new(), deadline: Instant::now() + patience };
         let greeting = monitor.hear()?;
         if greeting.get("QMP").is_none() {
-            return Err(fault(Code::INTERNAL, format!("a monitor greets with '{greeting}', which is no QMP")));
+            return Err(fault(Code::INTERNAL, "a monitor greets with something that is no QMP"));
         }
         monitor.ask("qmp_capabilities")?;
         Ok(monitor)
@@ -59,7 +59,7 @@ impl Monitor {
             }
             if let Some(error) = said.get("error") {
                 let why = error.get("desc").and_then(Value::as_str).unwrap_or("no reason");
-                return Err(fault(Code::OPERATION_FAILED, format!("QEMU refuses '{command}': {why}")));
+                return Err(fault(Code::OPERATION_FAILED, format!("QEMU refuses '{command}': {why:.200}")));
             }
             return Ok(said.get_mut("return").map(Value::take).unwrap_or_default());
         }

@@ -35,7 +35,12 @@ impl Core {
         for started in self.host.survivors(cx)? {
             let known = notes.get(&started.domain).is_some_and(|note| note.guest == Some(started.guest));
             match known.then(|| notes.remove(&started.domain)).flatten() {
-                Some(note) => self.adopt(cx, started, &note)?,
+                Some(note) => {
+                    let uuid = started.domain;
+                    if let Err(error) = self.adopt(cx, started, &note) {
+                        tracing::error!(%uuid, %error, "a guest of the last host can not be taken over");
+                    }
+                }
                 // Of a start that the last host did not live to finish.
                 None => self.discard(cx, &started.domain.to_string(), GuestId(started.guest)),
             }
@@ -118,7 +123,7 @@ impl Core {
             return Ok(());
         }
         for domain in self.table.all().into_iter().filter(|domain| domain.autostart && domain.phase == Phase::Off) {
-            if let Err(error) = self.start(cx, domain.def.uuid, None, Wish::default()) {
+            if let Err(error) = self.start(cx, domain.def.uuid, Wish::default()) {
                 tracing::error!(dom = %domain.def.name, %error, "autostart failed");
             }
         }

@@ -7,8 +7,8 @@ use crate::plan;
 use crate::qmp::Monitor;
 use crate::table::{Domain, Phase, Run};
 use driver_api::error::{Code, Error, Result};
-use driver_api::lock::guard::Job;
-use driver_api::lock::level::Unlocked;
+use driver_api::lock::guard::{Guard, Job};
+use driver_api::lock::level::{Domain as DomainLevel, Unlocked, W};
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{Lifecycle, Reason, detail};
 use driver_api::types::guest::GuestId;
@@ -34,27 +34,43 @@ pub(crate) struct Wish {
 impl Core {
     /// Makes a domain that goes with its guest, or starts a stored one with another definition, once.
     pub(crate) fn create(&self, cx: &mut Cx<'_, Unlocked>, def: DomainDef, wish: Wish) -> Result<Domain> {
-        let (uuid, def) = (def.uuid, Arc::new(def));
-        {
+        let announced = {
             let mut table = cx.virt_write()?;
             self.table.check_names(&def)?;
-            if self.table.get(uuid).is_err() {
-                let mut held = sound(table.domain_write(uuid)?)?;
-                self.table.publish(&mut held, uuid, Some(Domain::off(Arc::clone(&def), None)));
-            }
-        }
-        self.start(cx, uuid, Some(def), wish)
+            let held = sound(table.domain_write(def.uuid)?)?;
+            self.announce(held, def.uuid, Some(Arc::new(def)), wish)?
+        };
+        self.bring_to_life(cx, announced, wish)
     }
 
     /// Starts a domain and returns when its QEMU answers.
-    pub(crate) fn start(
+    pub(crate) fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, wish: Wish) -> Result<Domain> {
+        let announced = self.announce(sound(cx.lookup(uuid)?)?, uuid, None, wish)?;
+        self.bring_to_life(cx, announced, wish)
+    }
+
+    /// Says that a start is under way: others may look, but not begin anything.
+    fn announce(
         &self,
-        cx: &mut Cx<'_, Unlocked>,
+        mut held: Guard<'_, DomainLevel, W>,
         uuid: Uuid,
         def: Option<Arc<DomainDef>>,
         wish: Wish,
-    ) -> Result<Domain> {
-        let (job, domain) = self.announce(cx, uuid, def, wish)?;
+    ) -> Result<(Job, Domain)> {
+        let mut domain = match (self.table.get(uuid), &def) {
+            (Err(_), Some(def)) => Domain::off(Arc::clone(def), None),
+            (before, _) => Domain::clone(&*before?),
+        };
+        domain.must_be(&[Phase::Off])?;
+        let job = held.begin_job("start")?;
+        domain.def = def.or_else(|| domain.stored.clone()).unwrap_or(domain.def);
+        (domain.phase, domain.id) = (Phase::Starting, self.next_id());
+        (domain.autodestroy, domain.condemned, domain.exit) = (wish.autodestroy, false, None);
+        self.table.publish(&mut held, uuid, Some(domain.clone()));
+        Ok((job, domain))
+    }
+
+    fn bring_to_life(&self, cx: &mut Cx<'_, Unlocked>, (job, domain): (Job, Domain), wish: Wish) -> Result<Domain> {
         let started = self.boot(cx, &domain.def, wish);
         drop(job);
         let domain = started.map_err(|error| self.give_up(cx, &domain, error))?;
@@ -64,26 +80,6 @@ impl Core {
             self.tell(&domain, Lifecycle::Suspended, detail::SUSPENDED_PAUSED);
         }
         Ok(domain)
-    }
-
-    /// Says that a start is under way: others may look, but not begin anything.
-    fn announce(
-        &self,
-        cx: &mut Cx<'_, Unlocked>,
-        uuid: Uuid,
-        def: Option<Arc<DomainDef>>,
-        wish: Wish,
-    ) -> Result<(Job, Arc<Domain>)> {
-        let mut held = sound(cx.lookup(uuid)?)?;
-        let before = self.table.get(uuid)?;
-        before.must_be(&[Phase::Off])?;
-        let job = held.begin_job("start")?;
-        let mut domain = Domain::clone(&before);
-        domain.def = def.or_else(|| before.stored.clone()).unwrap_or(domain.def);
-        (domain.phase, domain.id) = (Phase::Starting, self.next_id());
-        (domain.autodestroy, domain.condemned, domain.exit) = (wish.autodestroy, false, None);
-        self.table.publish(&mut held, uuid, Some(domain));
-        Ok((job, self.table.get(uuid)?))
     }
 
     fn boot(&self, cx: &mut Cx<'_, Unlocked>, def: &DomainDef, wish: Wish) -> Result<Domain> {

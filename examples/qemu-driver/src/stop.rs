@@ -1,6 +1,6 @@
 //! Ending: on a client's wish, by the guest itself, or by accident; always through the same door.
 
-use crate::core::{Core, sound};
+use crate::core::{Core, insist, sound};
 use crate::fault::fault;
 use crate::table::{Domain, Phase};
 use driver_api::error::{Code, Result};
@@ -41,11 +41,13 @@ impl Core {
         let guest = self.change(cx, uuid, |domain| {
             domain.must_be(&[Phase::Starting, Phase::Running, Phase::Paused, Phase::Ending])?;
             domain.condemned = true;
-            Ok(domain.run.as_ref().map(|run| run.guest))
+            let run = domain.run.as_ref().filter(|_| domain.phase != Phase::Ending);
+            Ok(run.map(|run| run.guest))
         })?;
         if let Some(guest) = guest {
             let killed = self.host.kill(cx, guest);
-            if killed.is_err() && self.table.get(uuid).is_ok_and(|now| now.is_active() && now.runs_on(guest)) {
+            let lives = |now: Arc<Domain>| matches!(now.phase, Phase::Running | Phase::Paused) && now.runs_on(guest);
+            if killed.is_err() && self.table.get(uuid).is_ok_and(lives) {
                 self.change(cx, uuid, |domain| {
                     domain.condemned = false;
                     Ok(())
@@ -71,7 +73,7 @@ impl Core {
             return;
         };
         let (uuid, name) = (domain.def.uuid, &domain.def.name);
-        match self.claim(cx, uuid, guest, &exit) {
+        match insist(cx, |cx| self.claim(cx, uuid, guest, &exit)) {
             Ok(Some((reason, events))) => {
                 tracing::info!(dom = %name, code = exit.code, signal = exit.signal, "the guest has ended");
                 if let Err(error) = self.host.forget(cx, guest) {
@@ -108,9 +110,10 @@ impl Core {
     pub(crate) fn rest(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, reason: Reason) -> Option<Domain> {
         let (def, devices) =
             (self.table.get(uuid).ok()?.def.clone(), |domain: &mut Domain| Ok(take(&mut domain.devices)));
-        let rested = self.change(cx, uuid, devices).and_then(|devices| {
-            // Nobody takes them for a guest's ports any more: a filter that is defined now would be put on them again.
-            self.close_ports(cx, &def, &devices);
+        // Nobody takes them for a guest's ports any more: a filter that is defined now would be put on them again.
+        let devices = insist(cx, |cx| self.change(cx, uuid, devices)).unwrap_or_default();
+        self.close_ports(cx, &def, &devices);
+        let rested = insist(cx, |cx| {
             let mut table = cx.virt_write()?;
             let mut held = sound(table.domain_write(uuid)?)?;
             let last = self.table.get(uuid)?;

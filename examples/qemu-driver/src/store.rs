@@ -74,8 +74,13 @@ impl Store {
     /// Removes a definition and its mark.
     pub(crate) fn remove_definition(&self, uuid: Uuid) -> Result<()> {
         let path = self.conf.join(format!("{uuid}.{DEFINITION}"));
-        let removed = remove(&path).and_then(|()| remove(&self.mark(uuid))).and_then(|()| sync(&self.conf));
+        let removed = remove(&path).and_then(|()| remove(&self.mark(uuid)));
         removed.map_err(|e| system(format!("cannot remove '{}'", path.display()), e))
+    }
+
+    /// Lets what was done to definitions survive the machine; for when no lock is held any more, since it may take its time.
+    pub(crate) fn flush(&self) -> Result<()> {
+        sync(&self.conf).map_err(|e| system(format!("cannot write '{}' to its disk", self.conf.display()), e))
     }
 
     /// Notes whether a domain starts with the host.
@@ -151,8 +156,7 @@ impl Staged {
     }
 
     fn rename(self) -> io::Result<()> {
-        fs::rename(&self.beside, &self.path)?;
-        sync(self.path.parent().unwrap_or(&self.path))
+        fs::rename(&self.beside, &self.path)
     }
 
     /// Lets it take its place.

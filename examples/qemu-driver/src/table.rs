@@ -84,7 +84,7 @@ impl Domain {
             return Ok(());
         }
         let why = match self.phase {
-            Phase::Off => "is not running: start it first",
+            Phase::Off => "is not running",
             Phase::Starting => "is being started",
             Phase::Running if phases.contains(&Phase::Paused) => "is not paused",
             Phase::Running => "is running already",
