@@ -37,6 +37,11 @@ pub(crate) const CASES: &[Case] = &[
         run: disks,
     },
     Case {
+        name: "qemu_domain_comes_and_goes_as_it_was_asked_to",
+        needs: &[Root, Virsh, Qemu],
+        run: comes_and_goes,
+    },
+    Case {
         name: "qemu_start_that_fails_tells_why_and_leaves_nothing",
         needs: &[Root, Virsh, Qemu],
         run: failing,
@@ -142,7 +147,7 @@ fn nothing_left(host: &Host) {
     let left: Vec<_> = left
         .flatten()
         .map(|file| file.file_name())
-        .filter(|name| name != "autostarted")
+        .filter(|name| name != "autostarted" && name != "next-id")
         .collect();
     assert!(left.is_empty(), "{left:?}");
     wait::until("the guest's supervisor is gone", || {
@@ -275,7 +280,7 @@ fn filtered() {
     let net = Net::unshare();
     net.bridge("br0");
     net.ip("addr add 10.9.0.1/24 dev br0");
-    let host = start_host();
+    let mut host = start_host();
     let ping = |word: &str| format!("ping -c 1 -W 5 10.9.0.1 >/dev/null && echo {word} yes || echo {word} no;");
     let script = format!(
         "ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up; {} \
@@ -286,22 +291,26 @@ fn filtered() {
     let interface = "<interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='br0'/>\
                      <filterref filter='clean-traffic'><parameter name='IP' value='10.9.0.2'/></filterref></interface>";
     boot(&host, &script, interface);
-    assert!(host.virsh(&["domiflist", "vm1"]).ok().contains("qtap0"));
+    assert!(host.virsh(&["domiflist", "vm1"]).ok().contains("qtap1-0"));
     let bindings = host.virsh(&["nwfilter-binding-list"]).ok();
     assert!(
-        bindings.contains("qtap0") && bindings.contains("clean-traffic"),
+        bindings.contains("qtap1-0") && bindings.contains("clean-traffic"),
         "{bindings}"
     );
-    assert!(net.ruleset().contains("qtap0"), "{}", net.ruleset());
+    assert!(net.ruleset().contains("qtap1-0"), "{}", net.ruleset());
     says(&host, "own yes");
     says(&host, "other no");
+    // The next host knows whose port it is.
+    host.kill();
+    host.serve();
+    assert!(host.virsh(&["nwfilter-binding-list"]).ok().contains("qtap1-0"));
     let message = host.virsh(&["nwfilter-undefine", "clean-traffic"]).fails();
-    assert!(message.contains("qtap0"), "{message}");
+    assert!(message.contains("qtap1-0"), "{message}");
     let _out = host.virsh(&["destroy", "vm1"]).ok();
     assert_eq!(host.virsh(&["nwfilter-binding-list"]).ok().trim(), "");
-    assert!(!net.ruleset().contains("qtap0"), "{}", net.ruleset());
+    assert!(!net.ruleset().contains("qtap1-0"), "{}", net.ruleset());
     assert!(
-        !Path::new("/proc/sys/net/ipv4/conf/qtap0").exists(),
+        !Path::new("/proc/sys/net/ipv4/conf/qtap1-0").exists(),
         "the tap goes with its guest"
     );
     nothing_left(&host);
@@ -333,6 +342,56 @@ fn disks() {
     let log = host.console_log("vm1");
     assert!(log.contains("vda done") && log.contains("1048576\r\n1\r\n"), "{log}");
     assert!(std::fs::read(&raw).expect("the image").starts_with(b"written"));
+    nothing_left(&host);
+}
+
+fn comes_and_goes() {
+    // No kernel: what is tried here needs no guest that has booted.
+    let plain = |memory: u32| {
+        format!(
+            "<domain type='qemu'><name>vm1</name><uuid>{UUID}</uuid><memory>{memory}</memory><os><type>hvm</type></os></domain>"
+        )
+    };
+    let mut host = start_host();
+    let _out = host
+        .virsh(&["create", &host.document(&plain(65_536)).to_string_lossy()])
+        .ok();
+    assert!(host.virsh(&["dominfo", "vm1"]).ok().contains("Persistent:     no"));
+    assert!(
+        host.virsh(&["autostart", "vm1"])
+            .fails()
+            .contains("it goes with its guest")
+    );
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(host.virsh(&["list", "--all"]).ok().trim(), "");
+
+    host.define(&plain(65_536));
+    let _out = host.virsh(&["autostart", "vm1"]).ok();
+    host.stop();
+    host.serve();
+    assert_eq!(
+        host.state("vm1"),
+        "shut off (unknown)",
+        "the machine has not booted since"
+    );
+    host.stop();
+    // As a boot of the machine leaves it.
+    std::fs::remove_dir_all(host.root().join("run/lockstep/qemu")).expect("the folder is there");
+    host.serve();
+    wait::until("the domain has started", || {
+        (host.state("vm1") == "running (booted)").then_some(())
+    });
+
+    // What runs stays as it is.
+    host.define(&plain(131_072));
+    assert!(host.virsh(&["dumpxml", "vm1"]).ok().contains(">65536<"));
+    assert!(host.virsh(&["dumpxml", "--inactive", "vm1"]).ok().contains(">131072<"));
+    let _out = host.virsh(&["undefine", "vm1"]).ok();
+    host.kill();
+    host.serve();
+    assert_eq!(host.state("vm1"), "running (booted)");
+    let _out = host.virsh(&["destroy", "vm1"]).ok();
+    assert_eq!(host.virsh(&["list", "--all"]).ok().trim(), "");
     nothing_left(&host);
 }
 

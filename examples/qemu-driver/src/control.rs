@@ -63,15 +63,9 @@ impl Core {
         Ok((job, domain))
     }
 
-    /// Whether a guest of the last host is paused; one that does not say so is not.
-    pub(crate) fn is_paused(&self, uuid: Uuid) -> bool {
-        let asked = Monitor::open(&self.store.monitor(uuid), PATIENCE).and_then(|mut m| m.ask("query-status"));
-        match asked {
-            Ok(status) => status["running"] == false,
-            Err(error) => {
-                tracing::warn!(%uuid, %error, "a guest of the last host does not say whether it runs");
-                false
-            }
-        }
+    /// Whether a guest of the last host is paused.
+    pub(crate) fn is_paused(&self, uuid: Uuid) -> Result<bool> {
+        let status = Monitor::open(&self.store.monitor(uuid), PATIENCE)?.ask("query-status")?;
+        Ok(status["running"] == false)
     }
 }

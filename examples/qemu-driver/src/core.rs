@@ -12,8 +12,8 @@ use driver_api::lock::level::{After, Domain as DomainLevel, Level, Unlocked, Vir
 use driver_api::lock::token::Cx;
 use driver_api::types::domain::{DomainEvent, DomainEventKind, Lifecycle, detail};
 use driver_api::types::uuid::Uuid;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How often what must be done is tried.
 const ATTEMPTS: u32 = 3;
@@ -25,9 +25,7 @@ pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) table: Table,
     pub(crate) version: OnceLock<u64>,
-    next_id: AtomicI32,
-    /// Numbers of taps are not used twice, so that what is done late for a guest that is gone never meets another's.
-    next_tap: AtomicU32,
+    next_id: Mutex<i32>,
     closing: AtomicBool,
 }
 
@@ -38,24 +36,23 @@ impl Core {
             store: Store::new(config),
             table: Table::default(),
             version: OnceLock::new(),
-            next_id: AtomicI32::new(1),
-            next_tap: AtomicU32::new(0),
+            next_id: Mutex::new(1),
             closing: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn next_id(&self) -> i32 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+    /// An id that no guest had since the machine booted.
+    pub(crate) fn next_id(&self) -> Result<i32> {
+        let mut next = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.save_next_id(next.saturating_add(1))?;
+        *next = next.saturating_add(1);
+        Ok(*next - 1)
     }
 
-    pub(crate) fn next_tap(&self) -> u32 {
-        self.next_tap.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// These were given by the last host.
-    pub(crate) fn skip(&self, id: i32, tap: Option<u32>) {
-        self.next_id.fetch_max(id.saturating_add(1), Ordering::Relaxed);
-        self.next_tap.fetch_max(tap.map_or(0, |tap| tap.saturating_add(1)), Ordering::Relaxed);
+    /// Ids below this one were given by the last host.
+    pub(crate) fn begin_ids(&self, first: i32) {
+        let mut next = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = first.max(*next);
     }
 
     /// No change begins from now on.

@@ -13,9 +13,6 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// How many names that turn out to be taken are skipped.
-const STRANGERS: u32 = 10_000;
-
 /// A tap of the guest that is being started. It goes when neither this nor the guest has it open.
 #[derive(Debug)]
 pub(crate) struct Tap {
@@ -28,9 +25,9 @@ impl Core {
     ///
     /// # Errors
     /// What the kernel or the filter driver says; the caller clears away what the domain's record tells of.
-    pub(crate) fn open_ports(&self, cx: &mut Cx<'_, Unlocked>, def: &DomainDef) -> Result<Vec<Tap>> {
-        let made = def.interfaces.iter().map(|interface| self.make(interface));
-        let taps = made.collect::<Result<Vec<_>>>()?;
+    pub(crate) fn open_ports(&self, cx: &mut Cx<'_, Unlocked>, def: &DomainDef, id: i32) -> Result<Vec<Tap>> {
+        let interfaces = def.interfaces.iter().enumerate();
+        let taps = interfaces.map(|(index, each)| make(each, id, index)).collect::<Result<Vec<_>>>()?;
         let names: Vec<String> = taps.iter().map(|tap| tap.name.clone()).collect();
         {
             // Under one hold: a filter that is defined at the same time finds the domain with all its ports or with none.
@@ -48,26 +45,6 @@ impl Core {
             connect(interface, &tap.name)?;
         }
         Ok(taps)
-    }
-
-    fn make(&self, interface: &Interface) -> Result<Tap> {
-        let mac = interface.mac;
-        let made = |name: &str| match sys::make_tap(name) {
-            Ok(fd) => Ok(Some(Tap { name: name.to_owned(), fd })),
-            Err(e) if e.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => Ok(None),
-            Err(e) => Err(system(format!("cannot make the tap '{name}' of interface '{mac}'"), e)),
-        };
-        if let Some(name) = &interface.target {
-            let taken =
-                format!("interface '{mac}' can not have the device '{name}': there is one of that name already");
-            return made(name)?.ok_or_else(|| fault(Code::OPERATION_FAILED, taken));
-        }
-        for _ in 0..STRANGERS {
-            if let Some(tap) = made(&format!("{OWN_TAP}{}", self.next_tap()))? {
-                return Ok(tap);
-            }
-        }
-        Err(fault(Code::OPERATION_FAILED, format!("interface '{mac}' finds no free name for its tap")))
     }
 
     /// Takes the filters off a guest's ports, whose taps are gone or about to go.
@@ -106,6 +83,19 @@ impl Core {
             found.extend(requests.filter(|request| filters.contains(&request.filter)));
         }
         found
+    }
+}
+
+/// No two guests get one name, since no two get one id: what is done late for one that is gone never meets another's port.
+fn make(interface: &Interface, id: i32, index: usize) -> Result<Tap> {
+    let (mac, name) = (interface.mac, interface.target.clone().unwrap_or_else(|| format!("{OWN_TAP}{id}-{index}")));
+    match sys::make_tap(&name) {
+        Ok(fd) => Ok(Tap { name, fd }),
+        Err(e) if e.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => Err(fault(
+            Code::OPERATION_FAILED,
+            format!("interface '{mac}' can not have the device '{name}': there is one of that name already"),
+        )),
+        Err(e) => Err(system(format!("cannot make the tap '{name}' of interface '{mac}'"), e)),
     }
 }
 

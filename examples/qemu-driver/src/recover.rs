@@ -1,7 +1,7 @@
 //! Coming up: definitions from disk, guests that outlived the last host, and the domains that start with this one.
 
 use crate::core::{Core, sound};
-use crate::def::{DomainDef, OWN_TAP};
+use crate::def::DomainDef;
 use crate::start::Wish;
 use crate::store::Note;
 use crate::table::{Domain, Phase, Run};
@@ -13,6 +13,10 @@ use driver_api::types::guest::{GuestId, Started};
 use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long it may take until the end of a guest is told that ended while no host ran.
+const NEWS: Duration = Duration::from_secs(2);
 
 impl Core {
     /// Loads every definition and takes over every guest that is known.
@@ -27,11 +31,8 @@ impl Core {
             self.add(cx, uuid, domain)?;
         }
         let mut notes: HashMap<Uuid, Note> = self.store.notes()?.into_iter().collect();
-        for note in notes.values() {
-            // Before anything is started that could be given the same.
-            let taps = note.devices.iter().filter_map(|name| name.strip_prefix(OWN_TAP)?.parse().ok());
-            self.skip(note.id, taps.max());
-        }
+        self.begin_ids(self.store.next_id());
+        notes.values().for_each(|note| self.begin_ids(note.id.saturating_add(1)));
         for started in self.host.survivors(cx)? {
             let known = notes.get(&started.domain).is_some_and(|note| note.guest == Some(started.guest));
             match known.then(|| notes.remove(&started.domain)).flatten() {
@@ -71,10 +72,18 @@ impl Core {
             }
             return Ok(());
         }
-        if self.is_paused(uuid) {
-            let pause = |domain: &mut Domain| (domain.phase, domain.reason) = (Phase::Paused, Reason::PAUSED_USER);
-            // It may have ended just now.
-            let _over = self.advance(cx, uuid, pause);
+        match self.is_paused(uuid) {
+            Ok(true) => {
+                let pause = |domain: &mut Domain| (domain.phase, domain.reason) = (Phase::Paused, Reason::PAUSED_USER);
+                // It may have ended just now.
+                let _over = self.advance(cx, uuid, pause);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(dom = %domain.def.name, %error, "a guest of the last host is gone, or does not answer");
+                // Clients that come now are told what has become of it.
+                self.table.wait_until_off(uuid, NEWS);
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::def::DomainDef;
 use crate::fault::{ABORTED, fault, system};
 use crate::plan;
 use crate::qmp::Monitor;
-use crate::table::{Domain, Phase, Run};
+use crate::table::{Busy, Domain, Phase, Run};
 use driver_api::error::{Code, Error, Result};
 use driver_api::lock::guard::{Guard, Job};
 use driver_api::lock::level::{Domain as DomainLevel, Unlocked, W};
@@ -56,7 +56,7 @@ impl Core {
         uuid: Uuid,
         def: Option<Arc<DomainDef>>,
         wish: Wish,
-    ) -> Result<(Job, Domain)> {
+    ) -> Result<(Job, Busy<'_>, Domain)> {
         let mut domain = match (self.table.get(uuid), &def) {
             (Err(_), Some(def)) => Domain::off(Arc::clone(def), None),
             (before, _) => Domain::clone(&*before?),
@@ -64,14 +64,19 @@ impl Core {
         domain.must_be(&[Phase::Off])?;
         let job = held.begin_job("start")?;
         domain.def = def.or_else(|| domain.stored.clone()).unwrap_or(domain.def);
-        (domain.phase, domain.id) = (Phase::Starting, self.next_id());
+        (domain.phase, domain.id) = (Phase::Starting, self.next_id()?);
         (domain.autodestroy, domain.condemned, domain.exit) = (wish.autodestroy, false, None);
         self.table.publish(&mut held, uuid, Some(domain.clone()));
-        Ok((job, domain))
+        Ok((job, self.table.occupy(uuid), domain))
     }
 
-    fn bring_to_life(&self, cx: &mut Cx<'_, Unlocked>, (job, domain): (Job, Domain), wish: Wish) -> Result<Domain> {
-        let started = self.boot(cx, &domain.def, wish);
+    fn bring_to_life(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        (job, _busy, domain): (Job, Busy<'_>, Domain),
+        wish: Wish,
+    ) -> Result<Domain> {
+        let started = self.boot(cx, &domain, wish);
         drop(job);
         let domain = started.map_err(|error| self.give_up(cx, &domain, error))?;
         tracing::info!(dom = %domain.def.name, id = domain.id, "the guest is up");
@@ -82,14 +87,15 @@ impl Core {
         Ok(domain)
     }
 
-    fn boot(&self, cx: &mut Cx<'_, Unlocked>, def: &DomainDef, wish: Wish) -> Result<Domain> {
+    fn boot(&self, cx: &mut Cx<'_, Unlocked>, domain: &Domain, wish: Wish) -> Result<Domain> {
+        let def = &domain.def;
         if def.kvm && !Path::new(plan::KVM).exists() {
             let message = format!("there is no '{}' on this machine: use type 'qemu', which emulates", plan::KVM);
             return Err(fault(Code::CONFIG_UNSUPPORTED, message));
         }
         let firmware: Vec<&str> = plan::FIRMWARE.into_iter().filter(|folder| Path::new(folder).exists()).collect();
         let order = plan::order(def, &firmware, wish.paused);
-        let taps = self.open_ports(cx, def)?;
+        let taps = self.open_ports(cx, def, domain.id)?;
         let socket = self.store.monitor(def.uuid);
         // Made here and not by QEMU: it can be called at once, and no guest can put something else in its place.
         let listener = UnixListener::bind(&socket)

@@ -27,9 +27,9 @@ const DESTROYED: Meaning = (Reason::SHUTOFF_DESTROYED, &[(Lifecycle::Stopped, de
 const FAILED: Meaning = (Reason::SHUTOFF_CRASHED, &[(Lifecycle::Stopped, detail::STOPPED_FAILED)]);
 
 /// QEMU ends with code 0 only when its guest has switched the machine off.
-fn meaning(condemned: bool, exit: &Exit) -> Meaning {
+fn meaning(exit: &Exit) -> Meaning {
     match exit.code {
-        _ if condemned || exit.requested => DESTROYED,
+        _ if exit.requested => DESTROYED,
         Some(0) => SHUT_DOWN,
         _ => FAILED,
     }
@@ -38,33 +38,39 @@ fn meaning(condemned: bool, exit: &Exit) -> Meaning {
 impl Core {
     /// Ends a domain's guest, or the start that is to bring one; nothing of it is left when this returns.
     pub(crate) fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
-        let guest = self.change(cx, uuid, |domain| {
-            domain.must_be(&[Phase::Starting, Phase::Running, Phase::Paused, Phase::Ending])?;
-            domain.condemned = true;
-            let run = domain.run.as_ref().filter(|_| domain.phase != Phase::Ending);
-            Ok(run.map(|run| run.guest))
+        let (before, busy) = self.change(cx, uuid, |domain| {
+            domain.must_be(&[Phase::Starting, Phase::Running, Phase::Paused])?;
+            if domain.condemned {
+                let message = format!("domain '{}' is being destroyed already", domain.def.name);
+                return Err(fault(Code::OPERATION_INVALID, message));
+            }
+            let before = domain.clone();
+            let busy = domain.is_steady().then(|| self.table.occupy(uuid));
+            match busy {
+                Some(_) => domain.phase = Phase::Ending,
+                None => domain.condemned = true,
+            }
+            Ok((before, busy))
         })?;
-        if let Some(guest) = guest {
-            let killed = self.host.kill(cx, guest);
-            let lives = |now: Arc<Domain>| matches!(now.phase, Phase::Running | Phase::Paused) && now.runs_on(guest);
-            if killed.is_err() && self.table.get(uuid).is_ok_and(lives) {
+        let guest = before.run.as_ref().map(|run| run.guest);
+        let killed = guest.map_or(Ok(()), |guest| self.host.kill(cx, guest));
+        if let (Some(guest), Some(_busy)) = (guest, busy) {
+            if killed.is_err() && !self.table.get(uuid).is_ok_and(|domain| domain.exit.is_some()) {
                 self.change(cx, uuid, |domain| {
-                    domain.condemned = false;
+                    domain.phase = before.phase;
                     Ok(())
                 })?;
                 return killed;
             }
-            // Its event tells the same, but later.
-            let exit = Exit { requested: true, ..Exit::default() };
-            self.ended(cx, guest, exit);
+            self.clear_away(cx, &before, guest, DESTROYED);
+            return Ok(());
         }
-        match self.table.wait_until_off(uuid, PATIENCE) {
-            true => Ok(()),
-            false => Err(fault(
-                Code::OPERATION_TIMEOUT,
-                format!("the domain with UUID '{uuid}' takes more than {} s to end", PATIENCE.as_secs()),
-            )),
+        // Whoever starts it sees that it is not wanted.
+        if self.table.wait_until_idle(uuid, PATIENCE) {
+            return Ok(());
         }
+        let message = format!("the start of domain '{}' does not let itself be cancelled", before.def.name);
+        Err(fault(Code::OPERATION_TIMEOUT, message))
     }
 
     /// A guest is gone: whoever comes first deals with it.
@@ -72,37 +78,36 @@ impl Core {
         let Some(domain) = self.table.find(|domain| domain.runs_on(guest)) else {
             return;
         };
-        let (uuid, name) = (domain.def.uuid, &domain.def.name);
-        match insist(cx, |cx| self.claim(cx, uuid, guest, &exit)) {
-            Ok(Some((reason, events))) => {
-                tracing::info!(dom = %name, code = exit.code, signal = exit.signal, "the guest has ended");
-                if let Err(error) = self.host.forget(cx, guest) {
-                    tracing::warn!(dom = %name, %error, "the guest's run folder is left");
+        let claimed = insist(cx, |cx| {
+            self.change(cx, domain.def.uuid, |domain| {
+                if !domain.runs_on(guest) {
+                    return Ok(None);
                 }
-                if let Some(domain) = self.rest(cx, uuid, reason) {
-                    events.iter().for_each(|(event, detail)| self.tell(&domain, *event, *detail));
+                domain.exit = Some(exit.clone());
+                let busy = domain.is_steady().then(|| self.table.occupy(domain.def.uuid));
+                if busy.is_some() {
+                    domain.phase = Phase::Ending;
                 }
-            }
+                Ok(busy)
+            })
+        });
+        match claimed {
+            Ok(Some(_busy)) => self.clear_away(cx, &domain, guest, meaning(&exit)),
+            // For whoever starts or ends it.
             Ok(None) => {}
-            Err(error) => tracing::error!(dom = %name, %error, "the guest's end could not be noted"),
+            Err(error) => tracing::error!(dom = %domain.def.name, %error, "the guest's end could not be noted"),
         }
     }
 
-    fn claim(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, guest: GuestId, exit: &Exit) -> Result<Option<Meaning>> {
-        self.change(cx, uuid, |domain| {
-            Ok(match domain.phase {
-                Phase::Running | Phase::Paused if domain.runs_on(guest) => {
-                    domain.phase = Phase::Ending;
-                    Some(meaning(domain.condemned, exit))
-                }
-                Phase::Starting if domain.runs_on(guest) => {
-                    // For whoever starts it, and clears it away.
-                    domain.exit = Some(exit.clone());
-                    None
-                }
-                _ => None,
-            })
-        })
+    fn clear_away(&self, cx: &mut Cx<'_, Unlocked>, domain: &Domain, guest: GuestId, (reason, events): Meaning) {
+        let name = &domain.def.name;
+        tracing::info!(dom = %name, id = domain.id, guest = guest.0, "the guest has ended");
+        if let Err(error) = self.host.forget(cx, guest) {
+            tracing::warn!(dom = %name, %error, "the guest's run folder is left");
+        }
+        if let Some(domain) = self.rest(cx, domain.def.uuid, reason) {
+            events.iter().for_each(|(event, detail)| self.tell(&domain, *event, *detail));
+        }
     }
 
     /// Clears away what a guest had, and shows the domain as off for this reason; gives what is shown, or was. For a domain
@@ -134,11 +139,10 @@ mod tests {
     #[test]
     fn an_end_is_an_accident_unless_somebody_wanted_it() {
         let exit = |code, signal, requested| Exit { code, signal, requested, ..Exit::default() };
-        assert_eq!(meaning(false, &exit(Some(0), None, false)), SHUT_DOWN);
-        assert_eq!(meaning(false, &exit(Some(1), None, false)), FAILED);
-        assert_eq!(meaning(false, &exit(None, Some(9), false)), FAILED);
-        assert_eq!(meaning(false, &exit(None, None, false)), FAILED);
-        assert_eq!(meaning(false, &exit(None, Some(9), true)), DESTROYED);
-        assert_eq!(meaning(true, &exit(Some(0), None, false)), DESTROYED);
+        assert_eq!(meaning(&exit(Some(0), None, false)), SHUT_DOWN);
+        assert_eq!(meaning(&exit(Some(1), None, false)), FAILED);
+        assert_eq!(meaning(&exit(None, Some(9), false)), FAILED);
+        assert_eq!(meaning(&exit(None, None, false)), FAILED);
+        assert_eq!(meaning(&exit(None, Some(9), true)), DESTROYED);
     }
 }

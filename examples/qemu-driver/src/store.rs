@@ -18,6 +18,7 @@ const UNFINISHED: &str = "new";
 const DAMAGED: &str = "damaged";
 /// In a folder that a reboot of the machine empties.
 const AUTOSTARTED: &str = "autostarted";
+const NEXT_ID: &str = "next-id";
 
 /// What the next host must know of a guest.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -102,6 +103,18 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(system(format!("cannot make '{}'", path.display()), e)),
         }
+    }
+
+    /// The id that the next guest is to get; 1 when nobody has noted another.
+    pub(crate) fn next_id(&self) -> i32 {
+        let noted = fs::read_to_string(self.run.join(NEXT_ID));
+        noted.ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+    }
+
+    pub(crate) fn save_next_id(&self, id: i32) -> Result<()> {
+        let path = self.run.join(NEXT_ID);
+        let saved = Staged::new(path.clone(), id.to_string().as_bytes()).and_then(Staged::rename);
+        saved.map_err(|e| system(format!("cannot write '{}'", path.display()), e))
     }
 
     pub(crate) fn save_note(&self, uuid: Uuid, note: &Note) -> Result<()> {

@@ -11,7 +11,7 @@ use driver_api::types::guest::{Exit, GuestId};
 use driver_api::types::uuid::Uuid;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where a domain is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,9 +42,9 @@ pub(crate) struct Domain {
     /// The taps of what runs, in the order of its interfaces.
     pub(crate) devices: Vec<String>,
     pub(crate) autodestroy: bool,
-    /// A client wants it gone: no start may succeed, and its end is no accident.
+    /// A client wants the start that is under way to fail.
     pub(crate) condemned: bool,
-    /// It ended before its start was over.
+    /// How its guest has ended, for the thread that brings it to life or ends it.
     pub(crate) exit: Option<Exit>,
 }
 
@@ -76,6 +76,11 @@ impl Domain {
     /// Whether clients see it running.
     pub(crate) const fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Running | Phase::Paused | Phase::Ending)
+    }
+
+    /// Whether its guest is there and nobody brings it to life or clears it away.
+    pub(crate) const fn is_steady(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Paused)
     }
 
     /// Refuses unless it is in one of these phases.
@@ -147,11 +152,32 @@ impl Domain {
     }
 }
 
-/// All domains. Its mutex is a leaf: held to copy or exchange a pointer, never while the host is called.
+/// All domains. Its mutexes are leaves: held to copy or exchange a pointer, never while the host is called.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     domains: Mutex<BTreeMap<Uuid, Arc<Domain>>>,
-    changed: Condvar,
+    /// Domains with a thread of [`Busy`]; for a moment there may be two, of an end and of the next start.
+    busy: Mutex<Vec<Uuid>>,
+    idle: Condvar,
+    published: Condvar,
+}
+
+/// A thread is at work on a domain's guest.
+#[derive(Debug)]
+pub(crate) struct Busy<'a> {
+    table: &'a Table,
+    uuid: Uuid,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let mut busy = self.table.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = busy.iter().position(|uuid| *uuid == self.uuid) {
+            busy.swap_remove(place);
+        }
+        drop(busy);
+        self.table.idle.notify_all();
+    }
 }
 
 impl Table {
@@ -180,23 +206,27 @@ impl Table {
             None => domains.remove(&uuid),
         };
         drop(domains);
-        self.changed.notify_all();
+        self.published.notify_all();
     }
 
-    /// Waits until nothing of a domain's guest is left; `false` when it takes longer than this.
-    pub(crate) fn wait_until_off(&self, uuid: Uuid, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
-        let busy = |domains: &BTreeMap<Uuid, Arc<Domain>>| domains.get(&uuid).is_some_and(|d| d.phase != Phase::Off);
-        let mut domains = self.lock();
-        while busy(&domains) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.changed.wait_timeout(domains, left);
-            domains = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+    /// Waits for the end of a guest that is gone to be noted by whoever hears of it.
+    pub(crate) fn wait_until_off(&self, uuid: Uuid, patience: Duration) {
+        let there =
+            |domains: &mut BTreeMap<Uuid, Arc<Domain>>| domains.get(&uuid).is_some_and(|d| d.phase != Phase::Off);
+        drop(self.published.wait_timeout_while(self.lock(), patience, there));
+    }
+
+    /// Says that this thread brings a domain's guest to life or clears it away, until the answer is dropped.
+    pub(crate) fn occupy(&self, uuid: Uuid) -> Busy<'_> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).push(uuid);
+        Busy { table: self, uuid }
+    }
+
+    /// Waits until nobody does so any more, events included; `false` when it takes longer than this.
+    pub(crate) fn wait_until_idle(&self, uuid: Uuid, patience: Duration) -> bool {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.idle.wait_timeout_while(busy, patience, |busy| busy.contains(&uuid));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Refuses a definition whose name or UUID is that of another domain.

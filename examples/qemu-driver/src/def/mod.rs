@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// The emulator of a domain that names none.
 pub(crate) const EMULATOR: &str = "/usr/bin/qemu-system-x86_64";
-/// How names of taps begin that the driver chooses itself; a number follows.
+/// How names of taps begin that the driver chooses itself.
 pub(crate) const OWN_TAP: &str = "qtap";
 
 /// One guest.

@@ -106,9 +106,10 @@ fn machine(os: &mut Element) -> Result<String> {
     let mut kind = child(os, "type")?;
     word(&mut kind, "arch", &["x86_64"])?;
     let machine = word(&mut kind, "machine", &["pc", "q35"])?;
-    match kind.text().as_str() {
+    let wrong = |text: &str| kind.error(ORIGIN, format!("<type> can only be 'hvm', not '{text}'"));
+    match text(kind.clone())?.as_str() {
         "hvm" => Ok(machine),
-        other => Err(kind.error(ORIGIN, format!("<type> can only be 'hvm', not '{other}'"))),
+        other => Err(wrong(other)),
     }
 }
 

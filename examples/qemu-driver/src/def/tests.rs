@@ -118,6 +118,7 @@ fn what_is_not_known_is_refused_by_name_and_place() {
         ("<source bridge='br0'/>", "", "<interface> needs a <source>"),
         ("serial type='pty'", "serial type='tcp'", "'type' of <serial> can only be 'pty' here"),
         ("port='1'", "port='2'", "port '2' is out of order"),
+        ("machine='q35'", "mood='good'", "unknown attribute 'mood' of <type>"),
         (">hvm<", ">xen<", "<type> can only be 'hvm', not 'xen'"),
         ("<name>full</name>", "<name>a<b/></name>", "unknown element <b> in <name>"),
         ("currentMemory unit='KiB'>262144", "currentMemory>1024", "no balloon here"),
@@ -135,6 +136,8 @@ fn what_is_not_known_is_refused_by_name_and_place() {
 fn what_makes_no_sense_is_refused_before_a_start() {
     for (from, to, words) in [
         (">full<", ">a/b<", "'a/b' is no name for a domain"),
+        (">full<", ">a&#13;b<", "'a\\rb' is no name for a domain"),
+        ("c7a5fdbd-edaf-9455-926a-d65c16db1809", "00000000-0000-0000-0000-000000000000", "is no domain's UUID"),
         (">2</vcpu>", ">0</vcpu>", "0 processors are not between 1 and 255"),
         ("/disks/a.qcow2", "a.qcow2", "'a.qcow2' must be an absolute path"),
         ("dev='vda'", "dev='hda'", "'hda' is no target of a virtio disk"),

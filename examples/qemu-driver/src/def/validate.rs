@@ -3,6 +3,7 @@
 use super::DomainDef;
 use crate::fault::{ORIGIN, fault};
 use driver_api::error::{Code, Error, Result};
+use driver_api::types::uuid::Uuid;
 use std::path::Path;
 
 /// The longest name of a network device, in bytes.
@@ -16,8 +17,14 @@ impl DomainDef {
     /// # Errors
     /// 27 for what makes no sense, 67 for more than there can be.
     pub(super) fn validate(&self) -> Result<()> {
-        if self.name.is_empty() || self.name.contains(['/', '\n', '\0']) || self.name.trim() != self.name {
+        if self.name.trim() != self.name
+            || self.name.is_empty()
+            || self.name.contains(|c: char| c == '/' || c.is_control())
+        {
             return Err(wrong(format!("'{}' is no name for a domain", self.name.escape_debug())));
+        }
+        if self.uuid == Uuid::default() {
+            return Err(wrong(format!("'{}' is no domain's UUID: leave it out to have one chosen", self.uuid)));
         }
         if self.memory_kib == 0 {
             return Err(wrong("a domain without memory can not run".to_owned()));
