@@ -65,15 +65,13 @@ pub struct Misfit {
 /// A driver that was mapped and asked what it offers, but not made yet.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    create: Create,
+    door: Door,
     tables: Tables,
     misfits: Vec<Misfit>,
 }
 
-type Create = extern "C" fn(HostRef, RSlice<'_, Pair>) -> RResult<Obj, Fault>;
-
 /// The root that a manifest leads to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Door {
     Reported(&'static Root),
     Stamped(&'static PlainRoot),
@@ -134,15 +132,7 @@ impl Offer {
             bindings: door.find(&mut misfits),
             inspect: door.find(&mut misfits),
         };
-        let create = match door {
-            Door::Reported(root) => root.create,
-            Door::Stamped(root) => root.create,
-        };
-        Ok(Self {
-            create,
-            tables,
-            misfits,
-        })
+        Ok(Self { door, tables, misfits })
     }
 
     /// The interfaces that can be used.
@@ -160,7 +150,10 @@ impl Offer {
     /// Whether the driver's root answers anything when asked for the interface with this id, known to us or not.
     #[must_use]
     pub fn answers(&self, id: &str) -> bool {
-        (self.root.query)(id.into()).is_some()
+        match self.door {
+            Door::Reported(root) => (root.query)(id.into()).is_some(),
+            Door::Stamped(root) => (root.query)(id.into()).is_some(),
+        }
     }
 
     /// Makes the driver. `on_panic` is told of every panic that the driver's shield caught, with its sentence.
@@ -170,7 +163,11 @@ impl Offer {
     pub fn create(self, host: HostRef, config: &Config, on_panic: OnPanic) -> Result<Loaded> {
         let pairs = pairs(config)?;
         let tables = self.tables;
-        let made = (self.create)(host, RSlice::from_slice(&pairs));
+        let create = match self.door {
+            Door::Reported(root) => root.create,
+            Door::Stamped(root) => root.create,
+        };
+        let made = create(host, RSlice::from_slice(&pairs));
         let obj = told(&on_panic, made)?;
         Ok(Loaded { obj, tables, on_panic })
     }
