@@ -1,5 +1,13 @@
-//! What each method of `virt.lifecycle/1` promises: answers, codes, events, and that a failure changes nothing.
+//! What `virt.lifecycle/1` promises, method by method.
 
-use crate::check::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];
+pub(crate) mod create;
+pub(crate) mod define;
+pub(crate) mod document;
+pub(crate) mod events;
+pub(crate) mod lookup;
+pub(crate) mod marks;
+pub(crate) mod pause;
+pub(crate) mod refusal;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod undefine;

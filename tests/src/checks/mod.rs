@@ -1,5 +1,6 @@
 //! The checks, a file for each part of the driver author's book.
 
+mod domains;
 mod elf;
 mod life;
 pub(crate) mod process;
