@@ -46,7 +46,7 @@ pub struct Domains {
     pub persistent: bool,
     /// Whether guests outlive the host.
     pub survives: bool,
-    /// Documents of devices that can be put into a started domain.
+    /// Documents of devices that can be put into a started domain. A disk may lead to `@ROOT@/disk.img`, a file of 1 MiB.
     pub devices: Vec<String>,
 }
 

@@ -1,5 +1,8 @@
-//! What each method of the optional virt interfaces promises.
+//! What the interfaces promise that a virt driver may offer beside `virt.lifecycle/1`.
 
-use crate::check::Check;
-
-pub(crate) const CHECKS: &[Check] = &[];
+pub(crate) mod console;
+pub(crate) mod control;
+pub(crate) mod devices;
+pub(crate) mod metadata;
+pub(crate) mod resources;
+pub(crate) mod stats;

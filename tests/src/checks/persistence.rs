@@ -1,5 +1,535 @@
-//! What outlives the host: definitions, guests, and nothing half written.
+//! What outlives the host: definitions, marks and guests, whole or not at all.
 
-use crate::check::Check;
+use super::domains::{VIRT, brief, expect_calm, expect_state, remove, startable};
+use crate::bench::Bench;
+use crate::check::{Check, Ctx, Expect, Failure, Outcome};
+use crate::{ensure, ensure_eq};
+use driver_api::types::domain::State;
+use driver_api::types::domain::flags::XML_INACTIVE;
+use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub(crate) const CHECKS: &[Check] = &[];
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "KEEP-001",
+        title: "definitions and autostart marks are there again after the host was closed and started anew",
+        clause: "persistence.restart",
+        why: "The host is updated while its users sleep: they must not see a difference, not by a byte.",
+        fix: "Store the definition and the mark in `conf_dir` before you publish; read both in `bring_up`.",
+        run: outlive_a_close,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-002",
+        title: "definitions and autostart marks are there again after the host was killed",
+        clause: "persistence.restart",
+        why: "A client that was told that its domain is defined must find it after `kill -9`, too.",
+        fix: "Write before you answer; leave nothing for `close` to store.",
+        run: outlive_a_kill,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-003",
+        title: "a guest that runs is found again with its id, and can be ended",
+        clause: "persistence.restart",
+        why: "A guest that nobody knows can not be stopped, and is started a second time on the same disk.",
+        fix: "In `bring_up` ask `Host::survivors`, compare with what `run_dir` says, publish, then watch each.",
+        run: guest_is_found_again,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-004",
+        title: "a file that is cut off, empty or no document costs no other domain",
+        clause: "persistence.half-written",
+        why: "One bad sector must not take all guests from their users.",
+        fix: "In `bring_up` log what can not be read, set it aside, and go on with the next file.",
+        run: damage_stays_with_one,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-005",
+        title: "a host that is killed in the middle of a write leaves the old definition or the new one",
+        clause: "persistence.atomic",
+        why: "Half a definition is none: the domain would be gone after a power failure.",
+        fix: "Write beside the file, sync, rename, sync the folder; never open the file itself for writing.",
+        run: old_or_new_at_each_byte,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-006",
+        title: "a host that is killed at any moment while it defines leaves the old definition or the new one",
+        clause: "persistence.atomic",
+        why: "Nobody chooses the moment of a crash.",
+        fix: "One rename decides. What is made before it, and not named by it, means nothing at the next start.",
+        run: old_or_new_at_any_time,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-007",
+        title: "what was undefined stays undefined in the next host",
+        clause: "lifecycle.undefine",
+        why: "A domain that comes back was sold to somebody else meanwhile: its name, its address, its disk.",
+        fix: "Remove the file before you publish, and sync its folder.",
+        run: undefined_stays_so,
+        ..VIRT
+    },
+    Check {
+        id: "KEEP-008",
+        title: "an id is not given out again by the next host",
+        clause: "lifecycle.ids",
+        why: "A script that held the id over an update of the host would act on another guest.",
+        fix: "Keep the counter in `run_dir` when guests outlive the host.",
+        run: ids_go_on,
+        ..VIRT
+    },
+];
+
+/// What is written down for the next process, beside the host's folders.
+fn note(ctx: &Ctx, name: &str) -> PathBuf {
+    ctx.root().join(format!("note-{name}"))
+}
+
+fn write_note(ctx: &Ctx, name: &str, text: &str) -> Outcome {
+    let path = note(ctx, name);
+    std::fs::write(&path, text).map_err(|error| Failure::new(format!("the suite: '{}': {error}", path.display())))
+}
+
+fn read_note(ctx: &Ctx, name: &str) -> Outcome<String> {
+    let path = note(ctx, name);
+    std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("the suite: '{}': {error}", path.display())))
+}
+
+/// Everything of a domain that must be the same in the next host, as text.
+fn kept(bench: &Bench, ctx: &Ctx, n: usize) -> Outcome<String> {
+    let found = brief(bench, ctx.uuid(n))?;
+    let printed = bench
+        .dump_xml(found.uuid, XML_INACTIVE)
+        .succeeds("dump_xml with XML_INACTIVE")?;
+    Ok(format!(
+        "name '{}', autostart {}, persistent {}, {} of {} KiB, {} processors\n{printed}",
+        found.name, found.autostart, found.persistent, found.memory_kib, found.max_memory_kib, found.vcpus
+    ))
+}
+
+fn die() -> Failure {
+    // It can not fail for the process itself.
+    let _killed = kill_process(getpid(), Signal::KILL);
+    Failure::new("the suite: this process outlived SIGKILL")
+}
+
+/// A phase must end by SIGKILL; one that failed says why.
+fn expect_killed(ctx: &Ctx, phase: &str, argument: impl Into<String>) -> Outcome {
+    let ended = ctx.run_phase(phase, argument)?;
+    if ended.was_killed() {
+        return Ok(());
+    }
+    match ended.verdict {
+        Some(crate::check::Verdict::Failed { text }) => Err(Failure::new(text)),
+        _ => Err(Failure::new(format!(
+            "the first host: expected it to be killed, found that it {}",
+            ended.status
+        ))),
+    }
+}
+
+/// For a driver that keeps definitions in memory: the next host is empty and works.
+fn begins_anew(ctx: &Ctx, bench: &Bench) -> Outcome {
+    let list = bench.list().succeeds("list")?;
+    ensure!(
+        list.is_empty(),
+        "list of the next host, and the fixtures say that definitions are not kept: expected none, found {list:?}"
+    );
+    bench.define(&ctx.domain(1)).succeeds("define in the next host")?;
+    remove(bench, ctx.uuid(1))?;
+    expect_calm(bench)
+}
+
+fn define_some(ctx: &Ctx) -> Outcome<Bench> {
+    let bench = ctx.bench()?;
+    for n in 1..=3 {
+        bench.define(&ctx.domain(n)).succeeds("define")?;
+    }
+    bench
+        .define(&ctx.changed_domain(2))
+        .succeeds("define of a domain that there is")?;
+    bench.set_autostart(ctx.uuid(1), true).succeeds("set_autostart")?;
+    bench.set_autostart(ctx.uuid(3), true).succeeds("set_autostart")?;
+    bench.set_autostart(ctx.uuid(3), false).succeeds("set_autostart")?;
+    for n in 1..=3 {
+        write_note(ctx, &n.to_string(), &kept(&bench, ctx, n)?)?;
+    }
+    Ok(bench)
+}
+
+fn find_all(ctx: &Ctx) -> Outcome {
+    let bench = ctx.bench()?;
+    if !ctx.fixtures().domain.persistent {
+        return begins_anew(ctx, &bench);
+    }
+    let list = bench.list().succeeds("list")?;
+    ensure_eq!(list.len(), 3, "list of the next host: the number of domains");
+    for n in 1..=3 {
+        expect_state(&bench, ctx.uuid(n), State::Shutoff, "a restart of the host")?;
+        ensure_eq!(
+            kept(&bench, ctx, n)?,
+            read_note(ctx, &n.to_string())?,
+            "domain {n} in the next host"
+        );
+    }
+    for n in 1..=3 {
+        bench.undefine(ctx.uuid(n)).succeeds("undefine in the next host")?;
+    }
+    expect_calm(&bench)
+}
+
+fn outlive_a_close(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            ctx.phase_passes("first", "")?;
+            ctx.phase_passes("second", "")
+        }
+        Some("first") => {
+            let bench = define_some(ctx)?;
+            bench.close(ctx.fixtures().timing.close()).succeeds("close")
+        }
+        Some(_) => find_all(ctx),
+    }
+}
+
+fn outlive_a_kill(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            expect_killed(ctx, "first", "")?;
+            ctx.phase_passes("second", "")
+        }
+        Some("first") => {
+            define_some(ctx)?;
+            Err(die())
+        }
+        Some(_) => find_all(ctx),
+    }
+}
+
+fn guest_is_found_again(ctx: &Ctx) -> Outcome {
+    startable(ctx)?;
+    match ctx.phase() {
+        None => {
+            expect_killed(ctx, "first", "")?;
+            ctx.phase_passes("second", "")
+        }
+        Some("first") => {
+            let bench = ctx.bench()?;
+            bench.define(&ctx.domain(1)).succeeds("define")?;
+            let started = bench.start(ctx.uuid(1)).succeeds("start")?;
+            write_note(ctx, "id", &format!("{:?}", started.id))?;
+            Err(die())
+        }
+        Some(_) => {
+            let bench = ctx.bench()?;
+            let domain = &ctx.fixtures().domain;
+            if !domain.persistent {
+                return begins_anew(ctx, &bench);
+            }
+            if domain.survives {
+                let found = expect_state(&bench, ctx.uuid(1), State::Running, "a restart of the host")?;
+                ensure_eq!(
+                    format!("{:?}", found.id),
+                    read_note(ctx, "id")?,
+                    "the next host: the id of a guest that runs"
+                );
+                bench
+                    .destroy(ctx.uuid(1))
+                    .succeeds("destroy of a guest that was found again")?;
+            }
+            expect_state(
+                &bench,
+                ctx.uuid(1),
+                State::Shutoff,
+                "a restart of the host, and the end of its guest",
+            )?;
+            let left = bench
+                .guests()?
+                .survivors(&bench.facts().name)
+                .succeeds("the bench: its guests")?;
+            ensure!(
+                left.is_empty(),
+                "the next host: expected no guest process, found {left:?}"
+            );
+            bench.start(ctx.uuid(1)).succeeds("start in the next host")?;
+            remove(&bench, ctx.uuid(1))?;
+            expect_calm(&bench)
+        }
+    }
+}
+
+/// The files that a definition of the first domain made, each with its content.
+fn own_files(before: &HashMap<PathBuf, Vec<u8>>, bench: &Bench) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut own: Vec<_> = Bench::files(&bench.config().conf_dir)
+        .into_iter()
+        .filter(|(path, _)| !before.contains_key(path))
+        .collect();
+    own.sort();
+    own
+}
+
+/// The ways in which a file can be damaged.
+const DAMAGE: [&str; 5] = ["empty", "half", "zeros", "garbage", "folder"];
+
+fn damage(path: &Path, content: &[u8], how: &str) -> std::io::Result<()> {
+    match how {
+        "empty" => std::fs::write(path, b""),
+        "half" => std::fs::write(path, &content[..content.len() / 2]),
+        "zeros" => std::fs::write(path, vec![0; content.len()]),
+        "garbage" => std::fs::write(path, b"\xff\xfe<domain \x00\x01 & nonsense"),
+        _ => {
+            std::fs::remove_file(path)?;
+            std::fs::create_dir(path)
+        }
+    }
+}
+
+fn damage_stays_with_one(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            ctx.phase_passes("first", "")?;
+            for how in DAMAGE {
+                ctx.phase_passes("second", how).map_err(|failure| {
+                    failure.when(format_args!("after the files of one domain were damaged ({how})"))
+                })?;
+            }
+            Ok(())
+        }
+        Some("first") => {
+            let bench = ctx.bench()?;
+            bench.define(&ctx.domain(2)).succeeds("define")?;
+            write_note(ctx, "2", &kept(&bench, ctx, 2)?)
+        }
+        Some(_) => damaged(ctx, ctx.phase_argument()),
+    }
+}
+
+fn damaged(ctx: &Ctx, how: &str) -> Outcome {
+    let failed = |error: std::io::Error| Failure::new(format!("the suite can not damage a file: {error}"));
+    // A host of its own for the definition, in the same process: drivers are not unmapped, their tables are their own.
+    let conf = {
+        let bench = ctx.bench()?;
+        if !ctx.fixtures().domain.persistent {
+            return begins_anew(ctx, &bench);
+        }
+        remove(&bench, ctx.uuid(1))?;
+        let before = Bench::files(&bench.config().conf_dir);
+        bench.define(&ctx.domain(1)).succeeds("define")?;
+        let own = own_files(&before, &bench);
+        ensure!(
+            !own.is_empty(),
+            "define: expected a file of the domain in 'conf_dir', found none"
+        );
+        bench.close(ctx.fixtures().timing.close()).succeeds("close")?;
+        for (path, content) in &own {
+            damage(path, content, how).map_err(failed)?;
+        }
+        bench.config().conf_dir.clone()
+    };
+    // Strangers, too: what an editor or a crash leaves.
+    std::fs::write(conf.join("stranger.xml~"), "<domain").map_err(failed)?;
+    let bench = ctx.bench()?;
+    let found = kept(&bench, ctx, 2)?;
+    ensure_eq!(found, read_note(ctx, "2")?, "another domain, after the damage");
+    for known in bench.list().succeeds("list")? {
+        ensure!(
+            known.uuid == ctx.uuid(2) || known.uuid == ctx.uuid(1),
+            "list after the damage: expected no other domain than those that were defined, found {known:?}"
+        );
+        bench
+            .dump_xml(known.uuid, 0)
+            .succeeds("dump_xml of a domain that is listed")?;
+    }
+    bench
+        .define(&ctx.domain(1))
+        .succeeds("define of the damaged domain once more")?;
+    expect_state(
+        &bench,
+        ctx.uuid(1),
+        State::Shutoff,
+        "define of the damaged domain once more",
+    )?;
+    expect_calm(&bench)
+}
+
+/// Prints the two definitions of the first domain, for whoever compares later; leaves the first in force.
+fn two_definitions(ctx: &Ctx) -> Outcome {
+    let bench = ctx.bench()?;
+    for (name, document) in [("new", ctx.changed_domain(1)), ("old", ctx.domain(1))] {
+        bench.define(&document).succeeds("define")?;
+        write_note(ctx, name, &kept(&bench, ctx, 1)?)?;
+    }
+    let size = Bench::files(&bench.config().conf_dir).values().map(Vec::len).max();
+    write_note(ctx, "size", &size.unwrap_or(0).to_string())
+}
+
+fn old_or_new(ctx: &Ctx) -> Outcome {
+    let bench = ctx.bench()?;
+    if !ctx.fixtures().domain.persistent {
+        return begins_anew(ctx, &bench);
+    }
+    let list = bench.list().succeeds("list")?;
+    ensure_eq!(list.len(), 1, "list of the next host: the number of domains");
+    let found = kept(&bench, ctx, 1)?;
+    let (old, new) = (read_note(ctx, "old")?, read_note(ctx, "new")?);
+    ensure!(
+        found == old || found == new,
+        "the next host: expected the old definition or the new one, found a third: {found}\nthe old one: {old}\nthe new one: {new}"
+    );
+    // The next round begins with the old one.
+    bench.define(&ctx.domain(1)).succeeds("define in the next host")?;
+    expect_calm(&bench)
+}
+
+fn old_or_new_at_each_byte(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            ctx.phase_passes("first", "")?;
+            let size: usize = read_note(ctx, "size")?.parse().unwrap_or(0);
+            // The suite's own line of progress must fit, whatever the limit.
+            let least = 128;
+            for place in 0..4 {
+                let limit = least + size.saturating_sub(least) * place / 4;
+                let ended = ctx.run_phase("cut", limit.to_string())?;
+                if let Some(crate::check::Verdict::Failed { text }) = ended.verdict {
+                    return Err(Failure::new(text));
+                }
+                ctx.phase_passes("look", "").map_err(|failure| {
+                    failure.when(format_args!("after a define that could write {limit} bytes to a file"))
+                })?;
+            }
+            Ok(())
+        }
+        Some("first") => two_definitions(ctx),
+        Some("cut") => {
+            let bench = ctx.bench()?;
+            let limit = ctx.phase_argument().parse().ok();
+            let maximum = getrlimit(Resource::Fsize).maximum;
+            let limit = Rlimit {
+                current: limit,
+                maximum,
+            };
+            setrlimit(Resource::Fsize, limit)
+                .map_err(|error| Failure::new(format!("the suite can not limit files: {error}")))?;
+            // The kernel writes as much as may be, and ends the process with SIGXFSZ at the next byte.
+            let _defined = bench.define(&ctx.changed_domain(1));
+            Ok(())
+        }
+        Some(_) => old_or_new(ctx),
+    }
+}
+
+fn old_or_new_at_any_time(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            ctx.phase_passes("first", "")?;
+            let mut random = ctx.random();
+            for round in 1..=6 {
+                let delay = random.u64(200..20_000);
+                expect_killed(ctx, "write", delay.to_string())?;
+                ctx.phase_passes("look", "").map_err(|failure| {
+                    failure.when(format_args!(
+                        "round {round}, killed after {delay} us of definitions, seed {}",
+                        ctx.seed()
+                    ))
+                })?;
+            }
+            Ok(())
+        }
+        Some("first") => two_definitions(ctx),
+        Some("write") => {
+            let bench = ctx.bench()?;
+            let delay = Duration::from_micros(ctx.phase_argument().parse().unwrap_or(1_000));
+            let killer = std::thread::Builder::new()
+                .name("suite-killer".to_owned())
+                .spawn(move || {
+                    std::thread::sleep(delay);
+                    let _killed = kill_process(getpid(), Signal::KILL);
+                });
+            killer.map_err(|error| Failure::new(format!("the suite has no thread: {error}")))?;
+            loop {
+                bench.define(&ctx.changed_domain(1)).succeeds("define")?;
+                bench.define(&ctx.domain(1)).succeeds("define")?;
+            }
+        }
+        Some(_) => old_or_new(ctx),
+    }
+}
+
+fn undefined_stays_so(ctx: &Ctx) -> Outcome {
+    match ctx.phase() {
+        None => {
+            expect_killed(ctx, "first", "")?;
+            ctx.phase_passes("second", "")
+        }
+        Some("first") => {
+            let bench = ctx.bench()?;
+            for n in 1..=2 {
+                bench.define(&ctx.domain(n)).succeeds("define")?;
+                bench.set_autostart(ctx.uuid(n), true).succeeds("set_autostart")?;
+            }
+            bench.undefine(ctx.uuid(1)).succeeds("undefine")?;
+            Err(die())
+        }
+        Some(_) => {
+            let bench = ctx.bench()?;
+            if !ctx.fixtures().domain.persistent {
+                return begins_anew(ctx, &bench);
+            }
+            let list = bench.list().succeeds("list")?;
+            let uuids: Vec<_> = list.iter().map(|brief| brief.uuid).collect();
+            ensure_eq!(
+                uuids,
+                vec![ctx.uuid(2)],
+                "list of the next host, after one of two domains was undefined"
+            );
+            let again = bench.define(&ctx.domain(1)).succeeds("define once more")?;
+            ensure!(
+                !again.autostart,
+                "define in the next host of what was undefined: expected no mark, found it set"
+            );
+            expect_calm(&bench)
+        }
+    }
+}
+
+fn ids_go_on(ctx: &Ctx) -> Outcome {
+    startable(ctx)?;
+    match ctx.phase() {
+        None => {
+            expect_killed(ctx, "first", "")?;
+            ctx.phase_passes("second", "")
+        }
+        Some("first") => {
+            let bench = ctx.bench()?;
+            bench.define(&ctx.domain(1)).succeeds("define")?;
+            let started = bench.start(ctx.uuid(1)).succeeds("start")?;
+            write_note(ctx, "id", &started.id.unwrap_or_default().to_string())?;
+            bench.destroy(ctx.uuid(1)).succeeds("destroy")?;
+            Err(die())
+        }
+        Some(_) => {
+            let bench = ctx.bench()?;
+            if !ctx.fixtures().domain.survives {
+                // Whose guests end with the host begins to count anew.
+                return expect_calm(&bench);
+            }
+            bench.define(&ctx.domain(1)).succeeds("define")?;
+            let started = bench.start(ctx.uuid(1)).succeeds("start in the next host")?;
+            let old: i32 = read_note(ctx, "id")?.parse().unwrap_or(0);
+            ensure!(
+                started.id.is_some_and(|id| id != old && id > 0),
+                "start in the next host: expected an id that was not given out before, found {:?} again",
+                started.id
+            );
+            remove(&bench, ctx.uuid(1))?;
+            expect_calm(&bench)
+        }
+    }
+}

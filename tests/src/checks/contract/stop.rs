@@ -110,7 +110,7 @@ fn shuts_down(ctx: &Ctx) -> Outcome {
         bench.by_uuid(uuid)
     );
     // The event follows what was published, on the thread that noticed.
-    bench.wait(within, |bench| !stops(bench, ctx).is_empty());
+    let _settled = bench.wait(within, |bench| !stops(bench, ctx).is_empty());
     let events = vec![(Lifecycle::Stopped, detail::STOPPED_SHUTDOWN, None)];
     ensure_eq!(stops(&bench, ctx), events, "shutdown: the events 'Stopped'");
     expect_state(&bench, uuid, State::Shutoff, "shutdown")?;
