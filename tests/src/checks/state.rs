@@ -38,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
 /// Domains that are walked with at once.
 const DOMAINS: usize = 3;
 /// How long a walk may take when every start is a real boot.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(12);
 /// The last steps that a failure shows.
 const SHOWN: usize = 16;
 
