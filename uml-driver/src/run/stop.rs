@@ -65,7 +65,11 @@ impl Core {
                 requested: true,
                 ..Exit::default()
             };
-            self.conclude(cx, entry, guest, &exit);
+            let is_ours = self.conclude(cx, entry, guest, &exit);
+            // Of several calls at once one has ended it; for the others it was off when their turn came.
+            if !is_ours && !entry.load().is_some_and(|record| record.runs_on(guest)) {
+                return Err(refused(entry, "does not run: it ended while this call waited"));
+            }
             return Ok(());
         }
         self.unask(cx, entry, guest, Intent::Destroy);

@@ -51,7 +51,9 @@ impl Core {
         event: GuestEvent,
     ) {
         match event {
-            GuestEvent::Exited(exit) => self.conclude(cx, entry, guest, &exit),
+            GuestEvent::Exited(exit) => {
+                self.conclude(cx, entry, guest, &exit);
+            }
             GuestEvent::Notified(datagram) => match notification(&datagram) {
                 Ok(Notification::Panic(reason)) => self.panicked(cx, entry, guest, reason),
                 Ok(Notification::User(text)) => self.agent_said(entry, guest, &text, Instant::now()),
@@ -90,16 +92,18 @@ impl Core {
         }
     }
 
-    /// Deals with a guest that is gone, unless that has been done.
+    /// Deals with a guest that is gone, unless that has been done; says whether it was done here.
     pub(crate) fn conclude(
         self: &Arc<Self>,
         cx: &mut Cx<'_, Unlocked>,
         entry: &Arc<Entry>,
         guest: GuestId,
         exit: &Exit,
-    ) {
+    ) -> bool {
         let next = self.note_and_forget(cx, entry, guest, exit);
+        let is_news = !matches!(next, Next::Known);
         self.follow(cx, entry, next);
+        is_news
     }
 
     /// Notes a guest's end, and clears away what the host has of it.

@@ -64,7 +64,7 @@ pub(super) fn disk(mut element: Element) -> Result<Disk> {
         target_rest: Rest::of(target_element, &[]),
         readonly,
         shareable: one(&mut element, "shareable").is_some(),
-        serial: one_text(&mut element, "serial").filter(|serial| !serial.is_empty()),
+        serial: one_text(&mut element, "serial")?.filter(|serial| !serial.is_empty()),
         alias: own_alias(&mut element),
         rest: Rest::of(element, order::DISK),
     })

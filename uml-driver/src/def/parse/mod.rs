@@ -58,9 +58,9 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
     // Fields are read in the order in which they are written here; `rest` takes what the others left.
     let mut def = DomainDef {
         uuid: uuid(&mut root)?,
-        name: one_text(&mut root, "name").ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
-        title: one_text(&mut root, "title").filter(|title| !title.is_empty()),
-        description: one_text(&mut root, "description").filter(|text| !text.is_empty()),
+        name: one_text(&mut root, "name")?.ok_or_else(|| wrong(&root, "<domain> has no <name>"))?,
+        title: one_text(&mut root, "title")?.filter(|title| !title.is_empty()),
+        description: one_text(&mut root, "description")?.filter(|text| !text.is_empty()),
         metadata: one(&mut root, "metadata").filter(|metadata| metadata.elements().next().is_some()),
         memory: memory(&mut root)?,
         tune: tune::all(&mut root, cpuset, vcpu.max)?,
@@ -69,7 +69,7 @@ pub(super) fn document(document: &[u8]) -> Result<DomainDef> {
         on_poweroff: action(&mut root, "on_poweroff", Action::Destroy)?,
         on_reboot: action(&mut root, "on_reboot", Action::Restart)?,
         on_crash: action(&mut root, "on_crash", Action::Destroy)?,
-        emulator: one_text(&mut devices, "emulator").filter(|path| !path.is_empty()),
+        emulator: one_text(&mut devices, "emulator")?.filter(|path| !path.is_empty()),
         disks,
         folders: folder::all(&mut devices)?,
         interfaces: interface::all(&mut devices)?,
@@ -134,8 +134,28 @@ fn one(element: &mut Element, name: &str) -> Option<Element> {
 }
 
 /// The text of [`one`].
-fn one_text(element: &mut Element, name: &str) -> Option<String> {
-    one(element, name).map(|child| child.text())
+fn one_text(element: &mut Element, name: &str) -> Result<Option<String>> {
+    let Some(child) = one(element, name) else {
+        return Ok(None);
+    };
+    plain(&child)?;
+    Ok(Some(child.text()))
+}
+
+/// Refuses what stands beside the text of an element that is read for its text alone: it would be lost in silence.
+fn plain(element: &Element) -> Result<()> {
+    let name = &element.name;
+    if let Some(attribute) = element.attributes.first() {
+        let message = format!("unknown attribute '{}' of <{name}>, which has none", attribute.name);
+        return Err(wrong(element, message));
+    }
+    match element.elements().next() {
+        Some(child) => {
+            let message = format!("unknown element <{}> in <{name}>, which holds text only", child.name);
+            Err(wrong(child, message))
+        }
+        None => Ok(()),
+    }
 }
 
 fn uuid(root: &mut Element) -> Result<Uuid> {
@@ -149,6 +169,7 @@ fn uuid(root: &mut Element) -> Result<Uuid> {
             .because(error)
         });
     };
+    plain(&element)?;
     let text = element.text();
     text.parse::<Uuid>()
         .map_err(|error| wrong(&element, format!("<uuid> '{text}'")).because(error))
@@ -160,7 +181,11 @@ fn memory(root: &mut Element) -> Result<Memory> {
     };
     let max_kib = size(&mut max)?;
     let current_kib = match one(root, "currentMemory") {
-        Some(mut current) => size(&mut current)?,
+        Some(mut current) => {
+            let kib = size(&mut current)?;
+            plain(&current)?;
+            kib
+        }
         None => max_kib,
     };
     Ok(Memory {
@@ -241,15 +266,15 @@ fn os(root: &mut Element) -> Result<Os> {
         );
         return Err(Error::new(Code::INVALID_ARG, Origin::DOMAIN, message));
     }
-    let mut text_of = |name: &str| one_text(&mut os, name).filter(|text| !text.is_empty());
+    let mut text_of = |name: &str| Ok::<_, Error>(one_text(&mut os, name)?.filter(|text| !text.is_empty()));
     Ok(Os {
         arch: kind
             .take_attr("arch")
             .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-        kernel: text_of("kernel"),
-        initrd: text_of("initrd"),
-        cmdline: text_of("cmdline"),
-        root: text_of("root"),
+        kernel: text_of("kernel")?,
+        initrd: text_of("initrd")?,
+        cmdline: text_of("cmdline")?,
+        root: text_of("root")?,
         type_rest: Rest::attributes_of(kind),
         rest: Rest::of(os, order::OS),
     })
@@ -259,6 +284,7 @@ fn action(root: &mut Element, name: &str, default: Action) -> Result<Action> {
     let Some(element) = one(root, name) else {
         return Ok(default);
     };
+    plain(&element)?;
     let text = element.text();
     Action::ALL
         .into_iter()

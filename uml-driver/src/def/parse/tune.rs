@@ -163,7 +163,7 @@ fn block(element: Option<Element>) -> Result<BlockTune> {
 }
 
 fn block_device(mut element: Element) -> Result<BlockDevice> {
-    let path = one_text(&mut element, "path").unwrap_or_default();
+    let path = one_text(&mut element, "path")?.unwrap_or_default();
     // The host takes the figures of all devices as one text with commas.
     if !path.starts_with('/') || path.contains(',') {
         let message = format!(
