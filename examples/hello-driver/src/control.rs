@@ -1,5 +1,6 @@
 //! `virt.control/1`: domains that always answer, can be renamed, and have disks full of nothing.
 
+use crate::definition::check_name;
 use crate::{Hello, invalid, wrong_state};
 use driver_api::driver::{Control, VirtDriver};
 use driver_api::error::{Code, Error, Origin, Result};
@@ -11,7 +12,11 @@ use driver_api::types::uuid::Uuid;
 
 impl Control for Hello {
     fn control(&self, uuid: Uuid) -> Result<ControlState> {
-        self.get(uuid).map(|_| ControlState::Ok)
+        let brief = self.get(uuid)?;
+        match brief.id {
+            Some(_) => Ok(ControlState::Ok),
+            None => Err(wrong_state(&brief, "is not running")),
+        }
     }
 
     fn reset(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
@@ -33,6 +38,7 @@ impl Control for Hello {
         let mut table = cx.virt_write()?;
         let _domain = table.domain_write(uuid)?;
         let brief = self.get(uuid)?;
+        check_name(name)?;
         if brief.id.is_some() {
             return Err(wrong_state(&brief, "runs and keeps its name"));
         }
@@ -40,8 +46,14 @@ impl Control for Hello {
             let message = format!("the name '{name}' is taken");
             return Err(Error::new(Code::OPERATION_FAILED, Origin::DOMAIN, message));
         }
+        self.with(uuid, |extras| {
+            if let Some(defined) = &mut extras.defined {
+                defined.rename(name);
+            }
+        });
         let renamed = self.change(uuid, |brief| name.clone_into(&mut brief.name))?;
-        self.tell(&renamed, Lifecycle::Defined, detail::DEFINED_UPDATED);
+        self.tell(&brief, Lifecycle::Undefined, detail::UNDEFINED_RENAMED);
+        self.tell(&renamed, Lifecycle::Defined, detail::DEFINED_RENAMED);
         Ok(renamed)
     }
 
@@ -59,7 +71,7 @@ impl Control for Hello {
 
     fn set_autostart_once(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
         let _domain = cx.lookup(uuid)?;
-        self.get(uuid)?;
+        self.markable(uuid)?;
         // A host that starts anew finds no domain here that it could start.
         self.with(uuid, |extras| extras.autostart_once = on);
         Ok(())

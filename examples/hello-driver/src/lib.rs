@@ -2,18 +2,25 @@
 //! those that it may have.
 
 mod control;
+mod definition;
 mod devices;
 mod resources;
 mod stats;
 
+use definition::Definition;
 use devices::Device;
 use driver_api::driver::{Config, Console, Driver, DriverInfo, VirtDriver};
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::host::Host;
-use driver_api::kit::xml::Element;
 use driver_api::lock::level::{Unlocked, Update};
 use driver_api::lock::token::Cx;
-use driver_api::types::domain::{DomainBrief, DomainEvent, DomainEventKind, Lifecycle, Reason, State, detail, flags};
+use driver_api::types::domain::flags::{
+    DEFINE_VALIDATE, DESTROY_GRACEFUL, SHUTDOWN_ACPI, SHUTDOWN_AGENT, SHUTDOWN_INITCTL, SHUTDOWN_SIGNAL,
+    START_AUTODESTROY, START_BYPASS_CACHE, START_FORCE_BOOT, START_PAUSED, START_VALIDATE,
+    UNDEFINE_CHECKPOINTS_METADATA, UNDEFINE_KEEP_NVRAM, UNDEFINE_MANAGED_SAVE, UNDEFINE_NVRAM,
+    UNDEFINE_SNAPSHOTS_METADATA, XML_INACTIVE, XML_MIGRATABLE, XML_SECURE, XML_UPDATE_CPU,
+};
+use driver_api::types::domain::{DomainBrief, DomainEvent, DomainEventKind, Lifecycle, Reason, State, detail};
 use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{ConsoleRef, GuestEvent, GuestId};
 use driver_api::types::node::NodeInfo;
@@ -35,9 +42,22 @@ pub struct Hello {
     extras: Mutex<HashMap<Uuid, Extras>>,
 }
 
+const XML_FLAGS: u32 = XML_SECURE | XML_INACTIVE | XML_UPDATE_CPU | XML_MIGRATABLE;
+const START_FLAGS: u32 = START_PAUSED | START_AUTODESTROY | START_BYPASS_CACHE | START_FORCE_BOOT | START_VALIDATE;
+const SHUTDOWN_FLAGS: u32 = SHUTDOWN_ACPI | SHUTDOWN_AGENT | SHUTDOWN_INITCTL | SHUTDOWN_SIGNAL;
+const UNDEFINE_FLAGS: u32 = UNDEFINE_MANAGED_SAVE
+    | UNDEFINE_SNAPSHOTS_METADATA
+    | UNDEFINE_NVRAM
+    | UNDEFINE_KEEP_NVRAM
+    | UNDEFINE_CHECKPOINTS_METADATA;
+
 /// What a domain has beside its brief.
 #[derive(Clone, Debug, Default)]
 struct Extras {
+    /// What the next start begins with; none once it was undefined.
+    defined: Option<Definition>,
+    /// What runs was started with.
+    live: Option<Definition>,
     devices: Vec<Device>,
     limits: Vec<Limit>,
     autostart_once: bool,
@@ -67,7 +87,16 @@ impl Driver for Hello {
         Ok(())
     }
 
-    fn autostart(&self, _cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+    fn autostart(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
+        for brief in self.list() {
+            let once = self.with(brief.uuid, |extras| std::mem::take(&mut extras.autostart_once));
+            if (brief.autostart || once) && brief.id.is_none() {
+                // One that can not be started must not keep the others from it.
+                if let Err(error) = self.start(cx, brief.uuid, 0) {
+                    tracing::error!(dom = %brief.name, %error, "not started with the host");
+                }
+            }
+        }
         Ok(())
     }
 
@@ -89,12 +118,21 @@ impl Hello {
     }
 
     fn change(&self, uuid: Uuid, edit: impl FnOnce(&mut DomainBrief)) -> Result<DomainBrief> {
-        let mut brief = self.get(uuid)?;
-        edit(&mut brief);
+        let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(brief) = domains.iter_mut().find(|domain| domain.uuid == uuid) else {
+            drop(domains);
+            // It says which one is missing.
+            return self.get(uuid);
+        };
+        edit(brief);
+        Ok(brief.clone())
+    }
+
+    fn remove(&self, uuid: Uuid) {
         let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
         domains.retain(|domain| domain.uuid != uuid);
-        domains.push(brief.clone());
-        Ok(brief)
+        drop(domains);
+        self.extras.lock().unwrap_or_else(PoisonError::into_inner).remove(&uuid);
     }
 
     fn tell(&self, brief: &DomainBrief, event: Lifecycle, detail: u32) {
@@ -115,6 +153,15 @@ impl Hello {
         });
     }
 
+    /// The domain, if it may be marked for a start with the host.
+    fn markable(&self, uuid: Uuid) -> Result<DomainBrief> {
+        let brief = self.get(uuid)?;
+        match brief.persistent {
+            true => Ok(brief),
+            false => Err(wrong_state(&brief, "has no definition and can not be started again")),
+        }
+    }
+
     /// Looks at or changes what a domain has beside its brief.
     fn with<T>(&self, uuid: Uuid, work: impl FnOnce(&mut Extras) -> T) -> T {
         let mut extras = self.extras.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,21 +174,40 @@ impl Hello {
         if brief.id.is_none() {
             return Err(wrong_state(&brief, "is not running"));
         }
-        let brief = self.change(uuid, |brief| {
-            (brief.id, brief.state, brief.reason) = (None, State::Shutoff, reason);
-        })?;
-        self.with(uuid, |extras| extras.devices.clear());
-        self.tell(&brief, Lifecycle::Stopped, why);
+        let idle = self.with(uuid, |extras| {
+            extras.devices.clear();
+            extras.live = None;
+            extras
+                .defined
+                .as_ref()
+                .map(|defined| defined.brief(reason, brief.autostart))
+        });
+        match idle {
+            Some(idle) => {
+                let idle = self.change(uuid, |brief| *brief = idle)?;
+                self.tell(&idle, Lifecycle::Stopped, why);
+            }
+            None => {
+                self.remove(uuid);
+                self.tell(&DomainBrief { id: None, ..brief }, Lifecycle::Stopped, why);
+            }
+        }
         Ok(())
     }
 
-    fn switch(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, from: State, to: State) -> Result<DomainBrief> {
+    fn switch(
+        &self,
+        cx: &mut Cx<'_, Unlocked>,
+        uuid: Uuid,
+        from: State,
+        (to, reason): (State, Reason),
+    ) -> Result<DomainBrief> {
         let _domain = cx.lookup(uuid)?;
         let brief = self.get(uuid)?;
         if brief.state != from {
             return Err(wrong_state(&brief, &format!("is not {from:?}")));
         }
-        self.change(uuid, |brief| brief.state = to)
+        self.change(uuid, |brief| (brief.state, brief.reason) = (to, reason))
     }
 }
 
@@ -154,23 +220,16 @@ fn invalid(message: String) -> Error {
     Error::new(Code::INVALID_ARG, Origin::DOMAIN, message)
 }
 
-/// Refuses what a newer client may ask for and this driver has never heard of.
-fn known(given: u32, known: u32, what: &str) -> Result<()> {
-    match given & !known {
-        0 => Ok(()),
-        unknown => Err(invalid(format!("unknown flags {unknown:#x} for {what}"))),
-    }
-}
-
 fn unsupported(what: &str) -> Error {
     let message = format!("the hello driver can not {what}");
     Error::new(Code::OPERATION_UNSUPPORTED, Origin::DOMAIN, message)
 }
 
-/// The text of the only two elements that this driver reads.
-fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
+fn known(flags: u32, known: u32, what: &str) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => Err(invalid(format!("unknown flags {unknown:#x} for {what}"))),
+    }
 }
 
 impl VirtDriver for Hello {
@@ -206,87 +265,96 @@ impl VirtDriver for Hello {
         self.get(uuid).map(|_| 0)
     }
 
-    fn dump_xml(&self, uuid: Uuid, given: u32) -> Result<String> {
-        let all = flags::XML_SECURE | flags::XML_INACTIVE | flags::XML_UPDATE_CPU | flags::XML_MIGRATABLE;
-        known(given, all, "a document")?;
+    fn dump_xml(&self, uuid: Uuid, flags: u32) -> Result<String> {
+        known(flags, XML_FLAGS, "a document")?;
+        let passwords = flags & XML_SECURE != 0;
         let brief = self.get(uuid)?;
-        let devices = self.with(uuid, |extras| extras.devices.clone());
-        let devices = devices.into_iter().map(|device| device.element);
-        let domain = Element::new("domain")
-            .with_attr("type", "hello")
-            .with_child(Element::new("name").with_text(brief.name))
-            .with_child(Element::new("uuid").with_text(brief.uuid))
-            .with_child(Element::new("devices").with_children(devices));
-        Ok(domain.to_string())
+        let Extras {
+            defined, live, devices, ..
+        } = self.with(uuid, |extras| extras.clone());
+        let shown = match brief.id {
+            Some(id) if flags & XML_INACTIVE == 0 => live.map(|live| {
+                let devices = devices.into_iter().map(|device| device.element);
+                live.xml(Some(id), devices.collect(), passwords)
+            }),
+            _ => None,
+        };
+        // It may have been stopped, or undefined, just now.
+        let shown = shown.or_else(|| defined.map(|defined| defined.xml(None, Vec::new(), passwords)));
+        match shown {
+            Some(shown) => Ok(shown),
+            None => self
+                .get(uuid)
+                .and_then(|brief| Err(wrong_state(&brief, "has no definition"))),
+        }
     }
 
-    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
-        known(given, flags::DEFINE_VALIDATE, "a definition")?;
-        let bad = |what: &str| Error::new(Code::XML_ERROR, Origin::DOMAIN, format!("the domain has no <{what}>"));
-        let name = element(xml, "name").ok_or_else(|| bad("name"))?;
-        let uuid = element(xml, "uuid").and_then(|text| text.parse().ok());
-        let uuid = uuid.ok_or_else(|| bad("uuid"))?;
-        let _table = cx.virt_write()?;
-        if self.by_name(name).is_some_and(|other| other.uuid != uuid) {
-            let message = format!("the name '{name}' belongs to another domain");
+    fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
+        known(flags, DEFINE_VALIDATE, "a definition")?;
+        let new = Definition::read(xml)?;
+        let uuid = new.uuid;
+        let mut table = cx.virt_write()?;
+        let _domain = table.domain_write(uuid)?;
+        if self.by_name(&new.name).is_some_and(|other| other.uuid != uuid) {
+            let message = format!("the name '{}' belongs to another domain", new.name);
             return Err(Error::new(Code::OPERATION_FAILED, Origin::DOMAIN, message));
         }
-        let brief = DomainBrief {
-            uuid,
-            name: name.to_owned(),
-            id: None,
-            state: State::Shutoff,
-            reason: Reason::UNKNOWN,
-            persistent: true,
-            autostart: false,
-            updated: false,
-            max_memory_kib: 1024,
-            memory_kib: 1024,
-            vcpus: 1,
-            os_type: String::from("hello"),
-        };
-        let known = self.by_uuid(uuid).is_some();
-        if !known {
-            self.domains
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(brief.clone());
+        let old = self.by_uuid(uuid);
+        if let Some(old) = old.as_ref().filter(|old| old.name != new.name) {
+            let message = format!("the UUID '{uuid}' belongs to domain '{}'", old.name);
+            return Err(Error::new(Code::OPERATION_FAILED, Origin::DOMAIN, message));
         }
-        let detail = if known {
+        let replaced = self.with(uuid, |extras| extras.defined.replace(new.clone()).is_some());
+        let brief = match old {
+            None => {
+                let brief = new.brief(Reason::UNKNOWN, false);
+                self.domains
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(brief.clone());
+                brief
+            }
+            Some(old) => self.change(uuid, |brief| match old.id {
+                Some(_) => (brief.persistent, brief.updated) = (true, true),
+                None => *brief = new.brief(old.reason, old.autostart),
+            })?,
+        };
+        let detail = if replaced {
             detail::DEFINED_UPDATED
         } else {
             detail::DEFINED_ADDED
         };
         self.tell(&brief, Lifecycle::Defined, detail);
-        self.get(uuid)
+        Ok(brief)
     }
 
-    fn create(&self, _cx: &mut Cx<'_, Unlocked>, _xml: &str, _flags: u32) -> Result<DomainBrief> {
+    fn create(&self, _cx: &mut Cx<'_, Unlocked>, _xml: &str, flags: u32) -> Result<DomainBrief> {
+        known(flags, START_FLAGS, "a start")?;
         Err(unsupported("make transient domains"))
     }
 
-    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        // There is nothing of these here: whoever wants it removed has that.
-        let nothing_to_do = flags::UNDEFINE_MANAGED_SAVE
-            | flags::UNDEFINE_SNAPSHOTS_METADATA
-            | flags::UNDEFINE_NVRAM
-            | flags::UNDEFINE_KEEP_NVRAM
-            | flags::UNDEFINE_CHECKPOINTS_METADATA;
-        known(given, nothing_to_do, "undefining")?;
+    fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()> {
+        known(flags, UNDEFINE_FLAGS, "the end of a definition")?;
         let mut table = cx.virt_write()?;
         let _domain = table.domain_write(uuid)?;
-        let brief = self.get(uuid)?;
-        self.domains
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|domain| domain.uuid != uuid);
-        self.extras.lock().unwrap_or_else(PoisonError::into_inner).remove(&uuid);
+        let mut brief = self.get(uuid)?;
+        if !brief.persistent {
+            return Err(wrong_state(&brief, "has no definition: it is gone when it stops"));
+        }
+        if brief.id.is_some() {
+            self.with(uuid, |extras| (extras.defined, extras.autostart_once) = (None, false));
+            brief = self.change(uuid, |brief| {
+                (brief.persistent, brief.autostart, brief.updated) = (false, false, false);
+            })?;
+        } else {
+            self.remove(uuid);
+        }
         self.tell(&brief, Lifecycle::Undefined, detail::UNDEFINED_REMOVED);
         Ok(())
     }
 
-    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<DomainBrief> {
-        known(given, 0, "a start")?;
+    fn start(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<DomainBrief> {
+        known(flags, START_FLAGS, "a start")?;
         let _domain = cx.lookup(uuid)?;
         let brief = self.get(uuid)?;
         if brief.id.is_some() {
@@ -297,43 +365,50 @@ impl VirtDriver for Hello {
             *next += 1;
             *next - 1
         };
+        let (state, reason) = match flags & START_PAUSED {
+            0 => (State::Running, Reason::RUNNING_BOOTED),
+            _ => (State::Paused, Reason::PAUSED_STARTING_UP),
+        };
+        self.with(uuid, |extras| extras.live.clone_from(&extras.defined));
         let brief = self.change(uuid, |brief| {
-            (brief.id, brief.state, brief.reason) = (Some(id), State::Running, Reason::RUNNING_BOOTED);
+            (brief.id, brief.state, brief.reason) = (Some(id), state, reason);
         })?;
         tracing::info!(dom = %brief.name, "started");
         self.tell(&brief, Lifecycle::Started, detail::STARTED_BOOTED);
         Ok(brief)
     }
 
-    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        known(given, 0, "a shutdown")?;
+    fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()> {
+        known(flags, SHUTDOWN_FLAGS, "a shutdown")?;
         self.stop(cx, uuid, Reason::SHUTOFF_SHUTDOWN, detail::STOPPED_SHUTDOWN)
     }
 
-    fn reboot(&self, _cx: &mut Cx<'_, Unlocked>, _uuid: Uuid, _flags: u32) -> Result<()> {
+    fn reboot(&self, _cx: &mut Cx<'_, Unlocked>, _uuid: Uuid, flags: u32) -> Result<()> {
+        known(flags, SHUTDOWN_FLAGS, "a reboot")?;
         Err(unsupported("reboot domains"))
     }
 
-    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
-        known(given, flags::DESTROY_GRACEFUL, "destroying")?;
+    fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()> {
+        known(flags, DESTROY_GRACEFUL, "the end of a run")?;
         self.stop(cx, uuid, Reason::SHUTOFF_DESTROYED, detail::STOPPED_DESTROYED)
     }
 
     fn suspend(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
-        let brief = self.switch(cx, uuid, State::Running, State::Paused)?;
+        let brief = self.switch(cx, uuid, State::Running, (State::Paused, Reason::PAUSED_USER))?;
         self.tell(&brief, Lifecycle::Suspended, detail::SUSPENDED_PAUSED);
         Ok(())
     }
 
     fn resume(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
-        let brief = self.switch(cx, uuid, State::Paused, State::Running)?;
+        let brief = self.switch(cx, uuid, State::Paused, (State::Running, Reason::RUNNING_UNPAUSED))?;
         self.tell(&brief, Lifecycle::Resumed, detail::RESUMED_UNPAUSED);
         Ok(())
     }
 
     fn set_autostart(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on: bool) -> Result<()> {
         let _domain = cx.lookup(uuid)?;
-        self.change(uuid, |brief| brief.autostart = on).map(|_| ())
+        self.markable(uuid)?;
+        self.change(uuid, |brief| brief.autostart = on).map(drop)
     }
 
     fn guest_event(&self, _cx: &mut Cx<'_, Unlocked>, guest: GuestId, _event: GuestEvent) {
@@ -346,8 +421,14 @@ impl VirtDriver for Hello {
 }
 
 impl Console for Hello {
-    fn console(&self, uuid: Uuid, _alias: Option<&str>) -> Result<ConsoleRef> {
+    fn console(&self, uuid: Uuid, alias: Option<&str>) -> Result<ConsoleRef> {
         let brief = self.get(uuid)?;
-        Err(wrong_state(&brief, "lives in memory and has no console"))
+        if brief.id.is_none() {
+            return Err(wrong_state(&brief, "is not running"));
+        }
+        let (name, alias) = (&brief.name, alias.unwrap_or("of any name"));
+        Err(invalid(format!(
+            "domain '{name}' lives in memory and has no console '{alias}'"
+        )))
     }
 }

@@ -41,6 +41,16 @@ impl Hello {
         Ok(brief)
     }
 
+    /// Changes the memory of what runs and of what is defined, in their documents too.
+    fn keep_memory(&self, uuid: Uuid, kib: u64, most: u64) -> Result<DomainBrief> {
+        self.with(uuid, |extras| {
+            for definition in extras.defined.iter_mut().chain(&mut extras.live) {
+                definition.set_memory(kib, most);
+            }
+        });
+        self.change(uuid, |brief| (brief.memory_kib, brief.max_memory_kib) = (kib, most))
+    }
+
     fn has_device(&self, brief: &DomainBrief, device: &str) -> Result<()> {
         let known = self.with(brief.uuid, |extras| {
             extras.devices.iter().any(|known| known.target() == Some(device))
@@ -57,12 +67,7 @@ impl Resources for Hello {
         let _domain = cx.lookup(uuid)?;
         let brief = self.affected(uuid, flags, MEMORY_MAXIMUM)?;
         if flags & MEMORY_MAXIMUM != 0 {
-            return self
-                .change(uuid, |brief| {
-                    brief.max_memory_kib = kib;
-                    brief.memory_kib = brief.memory_kib.min(kib);
-                })
-                .map(drop);
+            return self.keep_memory(uuid, brief.memory_kib.min(kib), kib).map(drop);
         }
         if kib > brief.max_memory_kib {
             let (name, most) = (&brief.name, brief.max_memory_kib);
@@ -70,7 +75,7 @@ impl Resources for Hello {
                 "{kib} KiB are more than the {most} KiB that domain '{name}' can have"
             )));
         }
-        let brief = self.change(uuid, |brief| brief.memory_kib = kib)?;
+        let brief = self.keep_memory(uuid, kib, brief.max_memory_kib)?;
         if brief.id.is_some() {
             self.notify(&brief, Notice::BalloonChanged { actual_kib: kib });
         }
