@@ -225,6 +225,9 @@ pub trait Metadata: VirtDriver {
 }
 
 /// `nwfilter.define/1`: filter definitions.
+///
+/// Filters may refer to one another in any order; a ring of references is refused with code 9. Unknown flag bits are
+/// refused with code 8, here and in `nwfilter.binding/1`.
 pub trait FilterDriver: Driver {
     /// Every filter.
     fn filters(&self) -> Vec<FilterBrief>;
@@ -263,7 +266,7 @@ pub trait BindingDriver: FilterDriver {
     ///
     /// # Errors
     /// 1, 27 and their kin for a bad document or a variable without a value, 9 for a port that is bound, 62 for an unknown
-    /// filter, 63 when the kernel refuses; nothing is left of it then.
+    /// filter (or 1 where another one refers to it), 63 when the kernel refuses; nothing is left of it then.
     fn create_binding(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<BindingBrief>;
 
     /// Removes a binding made by `create_binding`.

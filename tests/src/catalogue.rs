@@ -34,8 +34,16 @@ const GROUPS: &[&[Check]] = &[
     checks::logging::CHECKS,
     checks::shutdown::CHECKS,
     checks::filter::CHECKS,
+    checks::filter::graph::CHECKS,
+    checks::filter::locking::CHECKS,
+    checks::filter::keeping::CHECKS,
+    checks::filter::racing::CHECKS,
+    checks::filter::hostile::CHECKS,
     checks::binding::CHECKS,
+    checks::binding::guest::CHECKS,
+    checks::binding::racing::CHECKS,
     checks::inspect::CHECKS,
+    checks::inspect::trace::CHECKS,
     checks::wire::CHECKS,
 ];
 

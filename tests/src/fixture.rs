@@ -83,6 +83,8 @@ pub struct Filters {
     pub second: String,
     /// Documents that must be refused, beside those that the suite has itself.
     pub invalid: Vec<String>,
+    /// A packet in the driver's own words, for drivers that test filters.
+    pub packet: String,
 }
 
 impl Default for Filters {
@@ -93,6 +95,7 @@ impl Default for Filters {
             valid: document("<rule action='drop' direction='in' priority='500'><tcp dstportstart='22'/></rule>"),
             second: document("<rule action='accept' direction='out' priority='400'><udp dstportstart='53'/></rule>"),
             invalid: Vec::new(),
+            packet: String::from("tcp 10.0.0.1:1024 > 10.0.0.2:22"),
         }
     }
 }
