@@ -9,6 +9,7 @@ use crate::checks::filter::view::{self, View};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 pub(crate) const CHECKS: &[Check] = &[
     must(
@@ -65,7 +66,7 @@ fn noisy(ctx: &Ctx, ports: &[&str]) -> Outcome<crate::bench::Bench> {
         noise: Some(ctx.seed()),
         ..FaultPlan::default()
     };
-    let bench = ctx.builder().faults(faults).open()?;
+    let bench = ctx.builder().faults(faults).patience(Duration::from_secs(40)).open()?;
     furnish(ctx, &bench, ports)?;
     Ok(bench)
 }
@@ -107,7 +108,7 @@ fn bound_or_free(ctx: &Ctx) -> Outcome {
         "the check sees nothing of the kernel"
     );
     all(|n| {
-        for _ in 0..10 {
+        for _ in 0..6 {
             if n % 2 == 0 {
                 let busy = [Code::OPERATION_FAILED];
                 done(
@@ -139,7 +140,7 @@ fn filters_and_ports(ctx: &Ctx) -> Outcome {
     view::detach(&bench, "p0").succeeds("detach_port")?;
     let (before, kernel) = (View::of(&bench)?, port::everything()?);
     all(|n| {
-        for round in 0..6 {
+        for round in 0..4 {
             match n {
                 0 => {
                     let body = if round % 2 == 0 { OTHER } else { RULE };

@@ -3,11 +3,12 @@
 use super::must;
 use super::paper::{self, BAD_PART, OTHER, RULE, reference};
 use super::view::View;
-use crate::bench::FaultPlan;
+use crate::bench::{Bench, FaultPlan};
 use crate::check::{Check, Ctx, Expect, Failure, Outcome};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub(crate) const CHECKS: &[Check] = &[
     must(
@@ -52,7 +53,16 @@ pub(crate) const CHECKS: &[Check] = &[
     ),
 ];
 
-const THREADS: usize = 8;
+const THREADS: usize = 6;
+
+/// A bench whose locks are granted at random moments, and with time for a slow disk.
+fn noisy(ctx: &Ctx) -> Outcome<Bench> {
+    let faults = FaultPlan {
+        noise: Some(ctx.seed()),
+        ..FaultPlan::default()
+    };
+    ctx.builder().faults(faults).patience(Duration::from_secs(40)).open()
+}
 
 /// Runs the same work on several threads; the first failure counts.
 fn all(work: impl Fn(usize) -> Outcome + Sync) -> Outcome {
@@ -82,13 +92,7 @@ fn done<T>(answer: driver_api::error::Result<T>, codes: &[Code], what: &str) -> 
 }
 
 fn one_filter_from_many(ctx: &Ctx) -> Outcome {
-    let bench = ctx
-        .builder()
-        .faults(FaultPlan {
-            noise: Some(ctx.seed()),
-            ..FaultPlan::default()
-        })
-        .open()?;
+    let bench = noisy(ctx)?;
     let body = |n: usize| RULE.replace("'22'", &format!("'{}'", 1000 + n));
     all(|n| {
         for round in 0..5 {
@@ -116,13 +120,7 @@ fn one_filter_from_many(ctx: &Ctx) -> Outcome {
 }
 
 fn one_name_for_one(ctx: &Ctx) -> Outcome {
-    let bench = ctx
-        .builder()
-        .faults(FaultPlan {
-            noise: Some(ctx.seed()),
-            ..FaultPlan::default()
-        })
-        .open()?;
+    let bench = noisy(ctx)?;
     for round in 0..5 {
         let name = ctx.name(round);
         let winners = std::sync::Mutex::new(Vec::new());
@@ -153,16 +151,10 @@ fn one_name_for_one(ctx: &Ctx) -> Outcome {
 }
 
 fn none_is_lost(ctx: &Ctx) -> Outcome {
-    let bench = ctx
-        .builder()
-        .faults(FaultPlan {
-            noise: Some(ctx.seed()),
-            ..FaultPlan::default()
-        })
-        .open()?;
+    let bench = noisy(ctx)?;
     let before = View::of(&bench)?;
     all(|n| {
-        for round in 0..6 {
+        for round in 0..3 {
             let (keep, drop) = (10 + 100 * n + round, 1010 + 100 * n + round);
             bench
                 .define_filter(&paper::nth(ctx, keep, RULE))
@@ -177,10 +169,10 @@ fn none_is_lost(ctx: &Ctx) -> Outcome {
         Ok(())
     })?;
     let view = View::of(&bench)?;
-    let expected = before.names().count() + 6 * THREADS;
+    let expected = before.names().count() + 3 * THREADS;
     ensure_eq!(view.names().count(), expected, "filters on the list after all that");
     all(|n| {
-        for round in 0..6 {
+        for round in 0..3 {
             let undefined = bench.undefine_filter(ctx.uuid(10 + 100 * n + round));
             undefined.succeeds("undefine_filter, many at once")?;
         }
@@ -210,7 +202,7 @@ fn looks_are_whole(ctx: &Ctx) -> Outcome {
             }
             Ok(())
         });
-        let changed = (1..60).try_for_each(|n| -> Outcome {
+        let changed = (1..25).try_for_each(|n| -> Outcome {
             bench
                 .define_filter(&paper::nth(ctx, 1, &body(n)))
                 .succeeds("define_filter")?;
@@ -228,13 +220,7 @@ fn looks_are_whole(ctx: &Ctx) -> Outcome {
 }
 
 fn no_ring_by_two(ctx: &Ctx) -> Outcome {
-    let bench = ctx
-        .builder()
-        .faults(FaultPlan {
-            noise: Some(ctx.seed()),
-            ..FaultPlan::default()
-        })
-        .open()?;
+    let bench = noisy(ctx)?;
     for round in 0..5 {
         let number = |n: usize| 10 * round + n % THREADS;
         let won = std::sync::atomic::AtomicUsize::new(0);
