@@ -44,7 +44,10 @@ const GROUPS: &[&[Check]] = &[
     checks::binding::racing::CHECKS,
     checks::inspect::CHECKS,
     checks::inspect::trace::CHECKS,
-    checks::wire::CHECKS,
+    checks::wire::look::CHECKS,
+    checks::wire::domain::CHECKS,
+    checks::wire::protocol::CHECKS,
+    checks::wire::filter::CHECKS,
 ];
 
 /// Every check.

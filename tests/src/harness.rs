@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Runs what this program was started for by itself: a supervisor, a cell, a guard or a check. Must be the first thing in
+/// The argument that makes this program a host.
+pub(crate) const HOST: &str = "__host";
+
+/// Runs what this program was started for by itself: a supervisor, a host, a cell, a guard or a check. Must be the first thing in
 /// `main` of a program that runs checks; [`harness`] does it.
 #[must_use]
 pub fn entry() -> Option<ExitCode> {
@@ -28,6 +31,8 @@ pub fn entry() -> Option<ExitCode> {
     match first.to_str()? {
         lockstep::supervisor::child::ARGUMENT => Some(lockstep::supervisor::child::main()),
         child::ARGUMENT => Some(child::main()),
+        // A host for checks of the wire: the host's own command line.
+        HOST => Some(lockstep::cli::main(std::env::args_os().skip(1))),
         guard::CELL => Some(guard::cell(&rest())),
         guard::GUARD => Some(guard::guard(&rest())),
         _ => None,

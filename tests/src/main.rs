@@ -43,7 +43,14 @@ enum Command {
 #[derive(Debug, Args)]
 struct Run {
     /// The plug-in's file.
-    plugin: PathBuf,
+    #[arg(required_unless_present = "uri")]
+    plugin: Option<PathBuf>,
+    /// Speak to the daemon at this URI, in place of loading a plug-in: only what can be asked over a socket is tried.
+    #[arg(long, value_name = "URI", conflicts_with = "plugin")]
+    uri: Option<String>,
+    /// The host's binary, for checks of the wire (default: this program has the host in it).
+    #[arg(long, value_name = "FILE")]
+    lockstep: Option<PathBuf>,
     /// Documents, options and timings for this driver (default: `<plugin>.conformance.toml` beside it, else built in).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -130,19 +137,25 @@ fn run(asked: Run) -> Done {
             filter: asked.filter,
             skip: asked.skip,
             profiles: asked.profile,
+            wire: false,
         },
         config: asked.config,
         seed: asked.seed,
         jobs: asked.jobs.unwrap_or_else(|| Options::default().jobs),
         timeout: Duration::from_secs(asked.timeout),
         keep: asked.keep,
+        lockstep: asked.lockstep,
         walls: asked.walls.as_deref().and_then(Walls::named),
     };
-    let session = Session::open(&asked.plugin, &options)?;
+    let plugin = asked.plugin.unwrap_or_default();
+    let (session, tested) = match &asked.uri {
+        Some(uri) => (Session::open_daemon(uri, &options)?, PathBuf::from(uri)),
+        None => (Session::open(&plugin, &options)?, plugin),
+    };
     let plan = session.plan(&options.selection);
     match asked.format {
         Format::Human => say(&human::head(
-            &asked.plugin,
+            &tested,
             session.facts(),
             session.seed(),
             session.walls().name(),

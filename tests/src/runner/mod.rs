@@ -40,6 +40,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether the checks' folders stay.
     pub keep: bool,
+    /// The host's binary for checks of the wire; without one this program is the host itself.
+    pub lockstep: Option<PathBuf>,
     /// What separates checks from the machine; the best that there is when not said.
     pub walls: Option<Walls>,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(120),
             keep: false,
+            lockstep: None,
             walls: None,
         }
     }
@@ -68,6 +71,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         cause: io::Error,
+    },
+    /// Nobody answers at the URI.
+    #[error("cannot speak to '{uri}': {cause}")]
+    Daemon {
+        /// The URI.
+        uri: String,
+        /// Why.
+        cause: lockstep::client::Error,
     },
     /// The fixtures.
     #[error(transparent)]
@@ -100,6 +111,8 @@ pub struct Session {
     seed: u64,
     timeout: Duration,
     keep: bool,
+    uri: Option<String>,
+    lockstep: Option<PathBuf>,
     facts: Result<Facts, String>,
 }
 
@@ -115,10 +128,7 @@ impl Session {
         };
         let given = std::fs::canonicalize(plugin).map_err(unreadable)?;
         let fixtures = Fixtures::find(&given, options.config.as_deref())?;
-        let base = tempfile::Builder::new()
-            .prefix("conformance-")
-            .tempdir()
-            .map_err(step("make a folder for the checks"))?;
+        let base = base()?;
         // A copy: where it lies and who may write there is the installer's business and not the plug-in's, and a build
         // beside this run must not change what is tested.
         let folder = base.path().join("plugin");
@@ -135,10 +145,38 @@ impl Session {
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX))),
             timeout: options.timeout,
             keep: options.keep,
+            uri: None,
+            lockstep: options.lockstep.clone(),
             facts: Err(String::new()),
         };
         session.facts = session.inspect()?;
         Ok(session)
+    }
+
+    /// Asks the daemon at this URI what it offers; only checks of the wire will be tried on it.
+    ///
+    /// # Errors
+    /// The fixtures can not be read, or nobody answers.
+    pub fn open_daemon(uri: &str, options: &Options) -> Result<Self, Error> {
+        let given = PathBuf::from(uri);
+        let fixtures = Fixtures::find(&given, options.config.as_deref())?;
+        let facts = crate::checks::wire::facts(uri).map_err(|cause| Error::Daemon {
+            uri: uri.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            base: base()?,
+            copy: given.clone(),
+            given,
+            fixtures,
+            walls: options.walls.unwrap_or_else(Walls::best),
+            seed: options.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX))),
+            timeout: options.timeout,
+            keep: options.keep,
+            uri: Some(uri.to_owned()),
+            lockstep: None,
+            facts: Ok(facts),
+        })
     }
 
     /// Who the plug-in says it is; the host's words when it is refused.
@@ -188,6 +226,8 @@ impl Session {
             argument: String::new(),
             plugin: self.copy.clone(),
             given: self.given.clone(),
+            uri: self.uri.clone(),
+            lockstep: self.lockstep.clone(),
             driver: driver.unwrap_or_default(),
             root: root.clone(),
             progress: self.base.path().join(format!("{id}.progress")),
@@ -207,7 +247,11 @@ impl Session {
     /// The plan for what was asked.
     #[must_use]
     pub fn plan(&self, selection: &Selection) -> Plan {
-        Plan::new(selection, self.facts(), self.walls == Walls::Full)
+        let selection = Selection {
+            wire: selection.wire || self.uri.is_some(),
+            ..selection.clone()
+        };
+        Plan::new(&selection, self.facts(), self.walls == Walls::Full)
     }
 
     /// Tries one check, or says why not.
@@ -288,6 +332,11 @@ impl Session {
         }
         None
     }
+}
+
+fn base() -> Result<tempfile::TempDir, Error> {
+    let made = tempfile::Builder::new().prefix("conformance-").tempdir();
+    made.map_err(step("make a folder for the checks"))
 }
 
 /// Only its owner may write it: as root the host loads nothing else.

@@ -23,6 +23,10 @@ pub(crate) struct Order {
     pub(crate) plugin: PathBuf,
     /// The plug-in as its author named it.
     pub(crate) given: PathBuf,
+    /// The daemon to speak to, in place of a plug-in.
+    pub(crate) uri: Option<String>,
+    /// The host's own binary, for checks that speak to a real host.
+    pub(crate) lockstep: Option<PathBuf>,
     /// The driver's name.
     pub(crate) driver: String,
     /// The check's folder.

@@ -14,6 +14,8 @@ pub struct Selection {
     pub skip: Vec<String>,
     /// Only the checks of these profiles; all that the plug-in offers when there is none.
     pub profiles: Vec<String>,
+    /// Only what can be asked of a daemon over its socket.
+    pub wire: bool,
 }
 
 /// One check and what is to become of it.
@@ -51,7 +53,9 @@ impl Plan {
         }
         let chosen = |check: &&Check| {
             let of = profile::of(check);
-            (selection.profiles.is_empty() || asked(&of)) && selection.names(check)
+            (selection.profiles.is_empty() || asked(&of))
+                && selection.names(check)
+                && (!selection.wire || check.id.starts_with("WIRE-"))
         };
         let planned = |check: &'static Check| Planned {
             check,

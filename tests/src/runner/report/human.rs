@@ -14,6 +14,14 @@ const LINES: usize = 20;
 pub fn head(plugin: &Path, facts: Result<&crate::bench::Facts, &str>, seed: u64, walls: &str) -> String {
     let file = plugin.file_name().unwrap_or_default().to_string_lossy();
     match facts {
+        // A daemon, which was built for nothing of ours.
+        Ok(facts) if facts.api.is_empty() => format!(
+            "{}: '{}', libvirt {}\nanswers: {}\nseed {seed}, walls: {walls}\n\n",
+            plugin.display(),
+            facts.name,
+            facts.version,
+            facts.interfaces.join(" ")
+        ),
         Ok(facts) => format!(
             "{file}: driver '{}' {}, built for driver-api {}\noffers: {}\nseed {seed}, walls: {walls}\n\n",
             facts.name,
