@@ -54,6 +54,7 @@ mod stats;
 mod tuned;
 mod unprivileged;
 mod ways;
+mod wire;
 
 fn main() -> ExitCode {
     let rooms = [
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         tuned::CASES,
         unprivileged::CASES,
         ways::CASES,
+        wire::CASES,
     ];
     let cases: Vec<Case> = rooms.concat();
     run_all(&cases)

@@ -26,6 +26,8 @@ pub enum Need {
     UserNetwork,
     /// `qemu-system-x86_64`, and apt for a kernel of its guests.
     Qemu,
+    /// `libvirtd`, from `libvirt-daemon`.
+    Libvirtd,
     /// The commits that `tests/museum/releases.txt` names.
     History,
 }
@@ -49,6 +51,7 @@ impl Need {
             Self::Storage => on_path("qemu-storage-daemon") && on_path("qemu-img"),
             Self::UserNetwork => on_path("slirp4netns"),
             Self::Qemu => on_path("qemu-system-x86_64") && on_path("apt-get"),
+            Self::Libvirtd => on_path("libvirtd") || Path::new("/usr/sbin/libvirtd").exists(),
             Self::History => has_history(),
         };
         (!met).then_some(match self {
@@ -62,6 +65,7 @@ impl Need {
             Self::Storage => "no qemu-storage-daemon or no qemu-img",
             Self::UserNetwork => "no slirp4netns",
             Self::Qemu => "no qemu-system-x86_64 or no apt",
+            Self::Libvirtd => "no libvirtd",
             Self::History => "no history",
         })
     }

@@ -37,6 +37,8 @@ const BAD: &[Code] = &[
     Code::CONFIG_UNSUPPORTED,
     Code::INTERNAL,
     Code::INVALID_ARG,
+    // `VIR_ERR_NO_NAME`
+    Code(21),
 ];
 
 const INVALID: &[Code] = &[Code::OPERATION_INVALID];

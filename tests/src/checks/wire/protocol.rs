@@ -5,7 +5,7 @@ use super::{DOMAINS, must};
 use crate::check::{Check, Ctx, Failure, Outcome};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
-use lockstep::rpc::codec::connect::{ConnectGetHostname, ConnectGetLibVersion, ConnectOpen};
+use lockstep::rpc::codec::connect::{ConnectGetLibVersion, ConnectOpen};
 use lockstep::rpc::codec::domain::{ConnectListAllDomains, ConnectNumOfDomains, DomainDefineXml, DomainLookupByName};
 use lockstep::rpc::frame::{self, Frame};
 use lockstep::rpc::header::{Header, Kind, PROGRAM_VERSION, REMOTE_PROGRAM, Status};
@@ -192,7 +192,7 @@ fn garbage_ends_itself(ctx: &Ctx) -> Outcome {
             );
         }
         other
-            .call(&ConnectGetHostname {})
+            .call(&ConnectGetLibVersion {})
             .works(format_args!("a call on another connection after {what}"))?;
     }
     daemon.connect().map(drop)
