@@ -25,6 +25,7 @@ pub mod limit;
 pub mod look;
 pub mod machine;
 pub mod memory;
+pub mod new_driver;
 pub mod node;
 pub mod note;
 pub mod output;
@@ -172,6 +173,9 @@ pub enum Verb {
     /// One guest without a host.
     #[command(flatten)]
     Run(run::Verb),
+    /// Drivers of other people.
+    #[command(flatten)]
+    NewDriver(new_driver::Verb),
 }
 
 /// What a verb works with: where to connect, where to write.
@@ -274,5 +278,6 @@ fn perform(cli: Cli) -> Result<(), Failure> {
         Verb::Host(verb) => verb.perform(&session),
         Verb::Serve(verb) => verb.perform(&session),
         Verb::Run(verb) => verb.perform(&session),
+        Verb::NewDriver(verb) => verb.perform(&session),
     }
 }

@@ -1,0 +1,110 @@
+//! `Store`: definitions on disk, one file a domain; each is the old one or the new one, whenever the machine stops.
+
+use crate::document::Document;
+use crate::fault;
+use driver_api::error::{Code, Origin, Result};
+use driver_api::kit::xml::{Element, Limits, parse};
+use driver_api::types::uuid::Uuid;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The folder of definitions.
+#[derive(Debug)]
+pub(crate) struct Store(PathBuf);
+
+impl Store {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// By UUID: no name that somebody chose becomes a part of a path.
+    fn path(&self, uuid: Uuid) -> PathBuf {
+        self.0.join(format!("{uuid}.xml"))
+    }
+
+    /// Persists a definition; on failure the old one is untouched.
+    pub(crate) fn save(&self, document: &Document, autostart: bool) -> Result<()> {
+        let path = self.path(document.uuid);
+        let stored = Element::new("stored")
+            .with_attr("autostart", autostart)
+            .with_child(document.element.clone());
+        write(&path, &stored.to_string()).map_err(|error| {
+            let (name, path) = (&document.name, path.display());
+            let message = format!("cannot store domain '{name}' as '{path}'");
+            fault(Code::SYSTEM_ERROR, message).because(error)
+        })
+    }
+
+    /// Removes a definition; one that is not there is removed already.
+    pub(crate) fn remove(&self, uuid: Uuid) -> Result<()> {
+        let path = self.path(uuid);
+        match fs::remove_file(&path).and_then(|()| sync(&self.0)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let message = format!("cannot remove '{}'", path.display());
+                Err(fault(Code::SYSTEM_ERROR, message).because(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every definition with whether it is started with the host. A file that is none is told and left alone: one bad
+    /// file must not keep the others from their guests.
+    pub(crate) fn load(&self) -> Result<Vec<(Document, bool)>> {
+        let unreadable = |error: io::Error| {
+            let message = format!("cannot read the folder '{}'", self.0.display());
+            fault(Code::SYSTEM_ERROR, message).because(error)
+        };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.0).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                // Half a file of a host that was killed; the whole one, if there was one, is there.
+                Some("new") => drop(fs::remove_file(&path)),
+                Some("xml") => match self.read(&path) {
+                    Ok(definition) => found.push(definition),
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "a definition is left alone");
+                    }
+                },
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn read(&self, path: &Path) -> Result<(Document, bool)> {
+        let text = fs::read(path);
+        let text =
+            text.map_err(|error| fault(Code::SYSTEM_ERROR, "cannot read it").because(error))?;
+        let mut stored = parse(&text, Origin::DOMAIN, &Limits::default())?;
+        let autostart = stored.attr("autostart") == Some("true");
+        let element = stored.take_child("domain");
+        let element =
+            element.ok_or_else(|| stored.error(Origin::DOMAIN, "there is no <domain>"))?;
+        let document = Document::from_element(element)?;
+        if path != self.path(document.uuid) {
+            let message = format!("its domain has the UUID '{}'", document.uuid);
+            return Err(fault(Code::XML_ERROR, message));
+        }
+        Ok((document, autostart))
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(&beside, path)) {
+        // The first error is the one to tell; what is left over is removed at the next start.
+        drop(fs::remove_file(&beside));
+        return Err(error);
+    }
+    path.parent().map_or(Ok(()), sync)
+}
