@@ -39,12 +39,18 @@ pub fn entry() -> Option<ExitCode> {
     }
 }
 
-/// The library of the package whose test this is: beside the test's own folder, where cargo puts it.
+/// The library of the package whose test this is: beside the test itself, where cargo has just built it. The folder above
+/// may hold an older one: `cargo test --test NAME` puts no library there.
 #[must_use]
 pub fn library(name: &str) -> PathBuf {
+    let file = format!("lib{}.so", name.replace('-', "_"));
     let program = std::env::current_exe().unwrap_or_default();
-    let built = program.ancestors().nth(2).unwrap_or(Path::new("."));
-    built.join(format!("lib{}.so", name.replace('-', "_")))
+    let beside = program.with_file_name(&file);
+    if beside.exists() {
+        return beside;
+    }
+    let above = program.ancestors().nth(2).unwrap_or(Path::new("."));
+    above.join(file)
 }
 
 /// Runs the suite on one plug-in as a test program: lists, filters and reports as cargo's own tests do. A check that is

@@ -54,6 +54,7 @@ template! {
     // In the package of this crate a folder with a Cargo.toml would be left out as a package of its own.
     "Cargo.toml.liquid" as "Cargo.toml",
     "README.md",
+    "conformance.toml",
     ".gitignore",
     ".github/workflows/ci.yml",
     "src/lib.rs",
