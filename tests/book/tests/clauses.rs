@@ -1,0 +1,27 @@
+//! Every clause that a check enforces is in the book, and as strict there as the check is.
+
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a verdict")]
+
+use conformance::catalogue;
+use conformance::check::Level;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn every_check_names_a_clause_that_the_book_has() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/driver-author");
+    let texts = fs::read_dir(folder).unwrap();
+    let book: String = texts
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let mut strict = BTreeMap::new();
+    for check in catalogue::all() {
+        *strict.entry(check.clause).or_insert(false) |= check.level == Level::Must;
+    }
+    for (clause, must) in strict {
+        let mark = if must { "must" } else { "should" };
+        let says = format!("**{clause}** ({mark}). ");
+        assert!(book.contains(&says), "docs/driver-author has no '{says}'");
+    }
+}
