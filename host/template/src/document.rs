@@ -2,7 +2,7 @@
 
 use crate::{NAME, fault};
 use driver_api::error::{Code, Origin, Result};
-use driver_api::kit::xml::{Element, Limits, parse};
+use driver_api::kit::xml::{Element, Limits, Node, parse};
 use driver_api::types::uuid::Uuid;
 
 /// A definition, read once. What is not understood stays in `element` and is printed again.
@@ -89,6 +89,25 @@ impl Document {
             os_type: os.map_or_else(|| NAME.to_owned(), Element::text),
             element,
         })
+    }
+
+    /// The definition as it is printed: with its passwords only for those who may see them.
+    pub(crate) fn printed(&self, secure: bool) -> Element {
+        let mut element = self.element.clone();
+        if !secure {
+            hide_secrets(&mut element);
+        }
+        element
+    }
+}
+
+/// The document's depth was limited when it was parsed, so this ends.
+fn hide_secrets(element: &mut Element) {
+    element.take_attr("passwd");
+    for node in &mut element.children {
+        if let Node::Element(child) = node {
+            hide_secrets(child);
+        }
     }
 }
 

@@ -252,7 +252,8 @@ impl VirtDriver for Plugin {
             _ => &domain.current,
         };
         let id = domain.id.filter(|_| given & flags::XML_INACTIVE == 0);
-        Ok(wanted.element.clone().with_attr_opt("id", id).to_string())
+        let element = wanted.printed(given & flags::XML_SECURE != 0);
+        Ok(element.with_attr_opt("id", id).to_string())
     }
 
     fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, given: u32) -> Result<DomainBrief> {
