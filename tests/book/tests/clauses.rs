@@ -25,3 +25,17 @@ fn every_check_names_a_clause_that_the_book_has() {
         assert!(book.contains(&says), "docs/driver-author has no '{says}'");
     }
 }
+
+#[test]
+fn the_fixtures_that_the_book_shows_are_fixtures() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/driver-author/conformance.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shown = page.split("```toml\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let fixtures: conformance::fixture::Fixtures = toml::from_str(shown).unwrap();
+    let own = conformance::fixture::Fixtures::default();
+    // All that is not documents is shown with what it is when it is left out, but for one.
+    assert_eq!(fixtures.timing, own.timing);
+    assert_eq!(fixtures.guests, own.guests);
+    assert!(!fixtures.domain.survives && own.domain.survives);
+}
