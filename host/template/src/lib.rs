@@ -91,9 +91,9 @@ impl Plugin {
         });
     }
 
-    fn run(&self, mut domain: Domain, given: u32) -> DomainBrief {
+    fn run(&self, mut domain: Domain, given: u32) -> Result<DomainBrief> {
         let paused = given & flags::START_PAUSED != 0;
-        let id = self.table.next_id();
+        let id = self.store.next_id()?;
         (domain.id, domain.state, domain.reason) = if paused {
             (Some(id), State::Paused, Reason::PAUSED_USER)
         } else {
@@ -109,7 +109,7 @@ impl Plugin {
             self.tell(&brief, kind);
         }
         tracing::info!(dom = %brief.name, id, "started");
-        brief
+        Ok(brief)
     }
 
     fn end(&self, domain: &Domain, reason: Reason, why: u32) {
@@ -141,7 +141,7 @@ impl Driver for Plugin {
     fn open(host: Host, config: Config) -> Result<Self> {
         Ok(Self {
             host,
-            store: Store::new(config.conf_dir),
+            store: Store::new(config.conf_dir, config.run_dir),
             closed: AtomicBool::new(false),
             table: Table::default(),
         })
@@ -298,7 +298,7 @@ impl VirtDriver for Plugin {
             },
             None => Domain::off(Arc::clone(&document)),
         };
-        Ok(self.run(next, given))
+        self.run(next, given)
     }
 
     fn undefine(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {
@@ -333,7 +333,7 @@ impl VirtDriver for Plugin {
         if domain.id.is_some() {
             return Err(domain.refused("is running already"));
         }
-        Ok(self.run(Domain::clone(&domain), given))
+        self.run(Domain::clone(&domain), given)
     }
 
     fn shutdown(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, given: u32) -> Result<()> {

@@ -1,4 +1,4 @@
-//! `Store`: definitions on disk, one file a domain; each is the old one or the new one, whenever the machine stops.
+//! `Store`: what is on disk. Each file is the old one or the new one, whenever the machine stops.
 
 use crate::document::Document;
 use crate::fault;
@@ -8,19 +8,45 @@ use driver_api::types::uuid::Uuid;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// The folder of definitions.
+/// The driver's folders.
 #[derive(Debug)]
-pub(crate) struct Store(PathBuf);
+pub(crate) struct Store {
+    conf: PathBuf,
+    run: PathBuf,
+    // Held while a few bytes are written: who waits for it wants an id too.
+    last_id: Mutex<i32>,
+}
 
 impl Store {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self(folder)
+    pub(crate) fn new(conf: PathBuf, run: PathBuf) -> Self {
+        let last = fs::read_to_string(run.join("last-id")).ok();
+        let last = last.and_then(|last| last.trim().parse().ok());
+        Self {
+            conf,
+            run,
+            last_id: Mutex::new(last.unwrap_or(0)),
+        }
+    }
+
+    /// An id that was never given out since the machine booted, by this host or an earlier one.
+    pub(crate) fn next_id(&self) -> Result<i32> {
+        let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = last.checked_add(1);
+        let next = next.ok_or_else(|| fault(Code::INTERNAL, "all ids of domains are used up"))?;
+        let path = self.run.join("last-id");
+        write(&path, &next.to_string()).map_err(|error| {
+            let message = format!("cannot note the id {next} in '{}'", path.display());
+            fault(Code::SYSTEM_ERROR, message).because(error)
+        })?;
+        *last = next;
+        Ok(next)
     }
 
     /// By UUID: no name that somebody chose becomes a part of a path.
     fn path(&self, uuid: Uuid) -> PathBuf {
-        self.0.join(format!("{uuid}.xml"))
+        self.conf.join(format!("{uuid}.xml"))
     }
 
     /// Persists a definition; on failure the old one is untouched.
@@ -39,7 +65,7 @@ impl Store {
     /// Removes a definition; one that is not there is removed already.
     pub(crate) fn remove(&self, uuid: Uuid) -> Result<()> {
         let path = self.path(uuid);
-        match fs::remove_file(&path).and_then(|()| sync(&self.0)) {
+        match fs::remove_file(&path).and_then(|()| sync(&self.conf)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let message = format!("cannot remove '{}'", path.display());
                 Err(fault(Code::SYSTEM_ERROR, message).because(error))
@@ -52,11 +78,11 @@ impl Store {
     /// file must not keep the others from their guests.
     pub(crate) fn load(&self) -> Result<Vec<(Document, bool)>> {
         let unreadable = |error: io::Error| {
-            let message = format!("cannot read the folder '{}'", self.0.display());
+            let message = format!("cannot read the folder '{}'", self.conf.display());
             fault(Code::SYSTEM_ERROR, message).because(error)
         };
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.0).map_err(unreadable)? {
+        for entry in fs::read_dir(&self.conf).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
                 // Half a file of a host that was killed; the whole one, if there was one, is there.

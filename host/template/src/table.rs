@@ -21,7 +21,6 @@ struct Inner {
     domains: BTreeMap<Uuid, Arc<Domain>>,
     /// Names that a change under way will use.
     claims: BTreeMap<String, Uuid>,
-    last_id: i32,
 }
 
 /// A name that is ours until this is dropped.
@@ -65,13 +64,6 @@ impl Table {
             .values()
             .map(|domain| domain.brief())
             .collect()
-    }
-
-    /// An id that was never given out before.
-    pub(crate) fn next_id(&self) -> i32 {
-        let mut inner = self.inner();
-        inner.last_id += 1;
-        inner.last_id
     }
 
     /// Lets everybody see `domain`; the caller holds its lock.
