@@ -51,6 +51,11 @@ pub fn line(outcome: &Outcome) -> String {
                 let _infallible = write!(text, " ({took:.1} s)");
             }
         }
+        // Of what the driver does not offer the sum is told at the end: whole groups would hide the rest here.
+        Verdict::Skipped {
+            reason: Reason::Interface,
+            ..
+        } => return String::new(),
         Verdict::Skipped { reason, text: why } => {
             let _infallible = write!(text, " [{reason}: {why}]");
         }
@@ -73,6 +78,17 @@ pub fn line(outcome: &Outcome) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Why whole groups of checks were not tried, and how many each.
+fn not_offered(run: &Run) -> BTreeMap<&str, usize> {
+    let mut reasons = BTreeMap::new();
+    for (reason, why) in run.outcomes.iter().filter_map(Outcome::skipped) {
+        if reason == Reason::Interface {
+            *reasons.entry(why.as_str()).or_default() += 1;
+        }
+    }
+    reasons
 }
 
 fn indent(text: &str) -> String {
@@ -99,6 +115,9 @@ pub fn summary(run: &Run) -> String {
         let _infallible = write!(text, ", {} skipped ({})", counts.skipped, parts.join(", "));
     }
     let _infallible = writeln!(text, " in {:.1} s", run.took.as_secs_f64());
+    for (why, count) in not_offered(run) {
+        let _infallible = writeln!(text, "not tried: {count} checks, {why}");
+    }
     for (profile, verdict) in run.verdicts() {
         let _infallible = writeln!(text, "profile {:<17} {verdict}", profile.name);
     }
