@@ -9,7 +9,7 @@ use crate::{ensure, ensure_eq};
 use driver_api::abi::lock::Call;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::loaded::Control;
-use driver_api::types::domain::{Lifecycle, State};
+use driver_api::types::domain::{DomainBrief, Lifecycle, State};
 use driver_api::types::uuid::Uuid;
 use std::time::Duration;
 
@@ -92,7 +92,11 @@ fn reset(bench: &Bench, uuid: Uuid) -> Result<()> {
 }
 
 fn rename(bench: &Bench, uuid: Uuid, name: &str) -> Result<()> {
-    change(bench, "rename", |control, call| control.rename(call, uuid, name)).map(drop)
+    named(bench, uuid, name).map(drop)
+}
+
+fn named(bench: &Bench, uuid: Uuid, name: &str) -> Result<DomainBrief> {
+    change(bench, "rename", |control, call| control.rename(call, uuid, name))
 }
 
 fn once(bench: &Bench, uuid: Uuid, on: bool) -> Result<()> {
@@ -136,8 +140,9 @@ fn new_name_everywhere(ctx: &Ctx) -> Outcome {
     let (uuid, old, new) = (ctx.uuid(1), ctx.name(1), "check-renamed");
     bench.define(&ctx.domain(1)).succeeds("define")?;
     bench.set_autostart(uuid, true).succeeds("set_autostart")?;
-    rename(&bench, uuid, new).succeeds("rename")?;
+    let answered = named(&bench, uuid, new).succeeds("rename")?;
     let found = expect_state(&bench, uuid, State::Shutoff, "rename")?;
+    ensure_eq!(found, answered, "by_uuid after rename, beside what rename answered");
     ensure_eq!(
         (found.name.as_str(), found.autostart),
         (new, true),
