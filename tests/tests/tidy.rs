@@ -47,11 +47,23 @@ fn every_file_says_in_its_first_line_what_lives_there() {
     assert_eq!(silent, Vec::<String>::new());
 }
 
+/// Lines of a table of the conformance suite's checks: a list of rules in words, which may be as long as it is.
+fn rules(text: &str) -> usize {
+    let mut inside = false;
+    let counted = |line: &&str| {
+        inside |= line.contains("CHECKS: &[Check] = &[");
+        let is_rule = inside;
+        inside &= *line != "];";
+        is_rule
+    };
+    text.lines().filter(counted).count()
+}
+
 #[test]
 fn no_file_is_too_long_to_be_one_noun() {
     let mut long = Vec::new();
     each(|name, text| {
-        let lines = text.lines().count();
+        let lines = text.lines().count() - rules(text);
         if lines > MOST_LINES {
             long.push(format!("{name}: {lines}"));
         }
