@@ -164,6 +164,31 @@ fn a_device_is_a_node_of_the_guests_own_from_the_start_or_later() {
 }
 
 #[test]
+fn of_the_character_devices_a_guest_can_open_kvm_alone() {
+    need!(
+        supervisor_kit::can_run() && is_root(),
+        "only root can make nodes of devices"
+    );
+    let host = Host::new();
+    let make = |name: &str, major, minor| {
+        let path = host.root.path().join(name);
+        let (kind, mode) = (
+            rustix::fs::FileType::CharacterDevice,
+            rustix::fs::Mode::from_raw_mode(0o600),
+        );
+        let number = rustix::fs::makedev(major, minor);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, number).unwrap();
+        path
+    };
+    // A machine without KVM says that there is no such device; who may not open the node hears that on any.
+    let (kvm, full) = (make("kvm", 10, 232), make("full", 1, 7));
+    let mut shell = Shell::start(&host, &[file(&kvm, true), file(&full, true)], |_| ());
+    let mut open = |path: &Path| shell.run(&format!("(: <>{}) 2>&1", path.display()));
+    assert!(!open(&kvm).contains("Permission denied"));
+    assert!(open(&full).contains("Permission denied"));
+}
+
+#[test]
 fn many_files_one_after_the_other_fill_nothing() {
     need!(supervisor_kit::can_run(), supervisor_kit::WHY_NOT);
     let host = Host::new();

@@ -47,7 +47,8 @@ pub struct ConsoleSpec {
     pub log: Option<PathBuf>,
 }
 
-/// A file or folder of the host that a guest process may see.
+/// A file or folder of the host that a guest process may see. A block device or `/dev/kvm` becomes a node of the guest's own;
+/// other devices are seen and can not be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VisibleFile {
     /// Absolute path.

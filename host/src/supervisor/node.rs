@@ -1,5 +1,5 @@
-//! A block device of the host as a node of the guest's own: what the host's says of users and modes, and that a mount of it
-//! is read-only, would let the wrong ones in.
+//! A device of the host as a node of the guest's own: what the host's says of users and modes, and that a mount of it is
+//! read-only, would let the wrong ones in.
 
 use super::order::{Failure, Step};
 use rustix::fs::{CWD, FileType, Mode, Stat};
@@ -10,11 +10,22 @@ use std::path::{Path, PathBuf};
 /// Where nodes are made, in the guest's root.
 const FOLDER: &str = "run/node";
 
-/// The device, if this file is one.
-pub(super) fn device(stat: &Stat) -> Option<u64> {
-    FileType::from_raw_mode(stat.st_mode)
-        .is_block_device()
-        .then_some(stat.st_rdev)
+/// Major and minor number of `/dev/kvm`. It is made for users without any right, and leads to nothing of the machine or of
+/// others: of the character devices the only one that a guest can be given.
+const KVM: (u32, u32) = (10, 232);
+
+/// A device of which a guest can have a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Device {
+    kind: FileType,
+    number: u64,
+}
+
+/// The device, if this file is one that a guest can have.
+pub(super) fn device(stat: &Stat) -> Option<Device> {
+    let (kind, number) = (FileType::from_raw_mode(stat.st_mode), stat.st_rdev);
+    let kvm = kind.is_char_device() && number == rustix::fs::makedev(KVM.0, KVM.1);
+    (kvm || kind.is_block_device()).then_some(Device { kind, number })
 }
 
 /// A node that has been made, until it is dropped; what was cloned of it stays.
@@ -26,7 +37,7 @@ pub(super) struct Node {
 
 impl Node {
     /// Makes a node that only this user may open, for writing only if `writable`.
-    pub(super) fn make(root: &Path, device: u64, writable: bool, (uid, gid): (u32, u32)) -> Result<Self, Failure> {
+    pub(super) fn make(root: &Path, device: Device, writable: bool, (uid, gid): (u32, u32)) -> Result<Self, Failure> {
         let folder = root.join(FOLDER);
         std::fs::create_dir_all(&folder).step(|| "make a folder for a device".to_owned())?;
         // Not with `nodev`, as all else in the guest's root is.
@@ -44,7 +55,7 @@ impl Node {
         };
         let mode = Mode::from_raw_mode(if writable { 0o600 } else { 0o400 });
         let owner = (Uid::from_raw(uid), Gid::from_raw(gid));
-        rustix::fs::mknodat(CWD, &node.path, FileType::BlockDevice, mode, device)
+        rustix::fs::mknodat(CWD, &node.path, device.kind, mode, device.number)
             .and_then(|()| rustix::fs::chown(&node.path, Some(owner.0), Some(owner.1)))
             .step(|| "make the node of a device".to_owned())?;
         Ok(node)

@@ -1,7 +1,7 @@
 //! How a file of the host gets into the mount namespace of a running guest and out of it, by a process made for that.
 
 use super::super::identity::{mapping, open_to_all};
-use super::super::node::{self, Node};
+use super::super::node::{self, Device, Node};
 use super::super::order::{Failure, FileOrder, ROOT_DIR, Step};
 use super::super::sys::mount_setattr;
 use super::sys;
@@ -136,7 +136,7 @@ fn tree(view: &View, source: &OwnedFd, stat: &rustix::fs::Stat, file: &FileOrder
 }
 
 /// A detached mount of a node that is the guest's own.
-fn device_tree(view: &View, device: u64, file: &FileOrder) -> Result<OwnedFd, Failure> {
+fn device_tree(view: &View, device: Device, file: &FileOrder) -> Result<OwnedFd, Failure> {
     let step = || format!("make a node for '{}'", file.path.display());
     // What is mounted here is seen by this process alone, and gone with it.
     sys::copy_mounts().step(step)?;
