@@ -37,7 +37,7 @@ fn tried(uri: &str, config: Option<&Path>) -> (BTreeSet<String>, usize) {
     let checks = report["checks"].as_array().expect("checks");
     let with = |verdict: &'static str| checks.iter().filter(move |check| check["verdict"] == verdict);
     for check in with("failed") {
-        println!("{} {}", check["id"], check["text"]);
+        eprintln!("{} {}", check["id"], check["text"]);
     }
     let failed = with("failed").map(|check| check["id"].as_str().expect("an id").to_owned());
     (failed.collect(), with("passed").count())

@@ -26,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures, 2 it can not run, 3 a profile is not met.
-    Run(Run),
+    Run(Box<Run>),
     /// Lists the checks.
     List {
         /// Only those of this profile.
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
         return code;
     }
     let done = match Cli::parse().command {
-        Command::Run(asked) => run(asked),
+        Command::Run(asked) => run(*asked),
         Command::List { profile } => list(profile.as_deref()),
         Command::Explain { id } => explain(&id),
     };

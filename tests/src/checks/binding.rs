@@ -350,12 +350,12 @@ fn leaves_no_rules(ctx: &Ctx) -> Outcome {
     let bench = furnished(ctx, &["p0", "p1", "p2"])?;
     let round = |n: usize| -> Outcome {
         for (port, values) in [("p0", "10.0.0.2"), ("p1", "10.0.0.3")] {
-            let filter = ctx.name(if n % 2 == 0 { 2 } else { 3 });
+            let filter = ctx.name(if n.is_multiple_of(2) { 2 } else { 3 });
             let document = paper::binding(ctx, port, &filter, &[("WANTED", values)]);
             view::create(&bench, &document).succeeds("create_binding")?;
         }
         view::attach(&bench, &paper::request(ctx, "p2", &ctx.name(1), &[])).succeeds("attach_port")?;
-        let body = if n % 2 == 0 { OTHER } else { RULE };
+        let body = if n.is_multiple_of(2) { OTHER } else { RULE };
         bench
             .define_filter(&paper::nth(ctx, 1, body))
             .succeeds("define_filter while ports have the filter")?;

@@ -44,12 +44,12 @@ fn all(work: impl Fn(usize) -> Outcome + Sync) -> Outcome {
     std::thread::scope(|scope| {
         let work = &work;
         let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || work(n))).collect();
-        threads.into_iter().fold(Ok(()), |outcome, thread| {
-            let one = thread
-                .join()
-                .unwrap_or_else(|_| Err(Failure::new("a thread of the check panicked")));
-            outcome.and(one)
-        })
+        let mut outcome = Ok(());
+        for thread in threads {
+            let panicked = |_| Err(Failure::new("a thread of the check panicked"));
+            outcome = outcome.and(thread.join().unwrap_or_else(panicked));
+        }
+        outcome
     })
 }
 

@@ -203,6 +203,9 @@ fn cut_off(ctx: &Ctx, before: bool, k: u64) -> Outcome {
     Ok(())
 }
 
+/// What happens to a file's bytes.
+type Damage = fn(&[u8]) -> Vec<u8>;
+
 fn damage_is_survived(ctx: &Ctx) -> Outcome {
     if let Some(phase) = ctx.phase() {
         return if phase == "define" { define(ctx) } else { go_on(ctx) };
@@ -217,7 +220,7 @@ fn damage_is_survived(ctx: &Ctx) -> Outcome {
              found none",
         ));
     };
-    let damages: [fn(&[u8]) -> Vec<u8>; 4] = [
+    let damages: [Damage; 4] = [
         |whole| whole[..whole.len() / 2].to_vec(),
         |_| Vec::new(),
         |_| b"\0\xff\xfe<filter".to_vec(),

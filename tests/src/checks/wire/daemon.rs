@@ -181,8 +181,8 @@ fn serve(ctx: &Ctx, root: &Path) -> Outcome<Child> {
         }
         Ok(to)
     };
-    // The driver's own copy: another link would be somebody else's to change.
-    let plugin = bin.join(ctx.plugin().file_name().unwrap_or_default());
+    // A copy: another link would be somebody else's to change. Hosts find plug-ins by such a name.
+    let plugin = bin.join(format!("lib{}_driver.so", ctx.order.driver));
     std::fs::copy(ctx.plugin(), &plugin).map_err(|error| failed("the plug-in", &error))?;
     let own = std::env::current_exe().map_err(|error| failed("this program", &error))?;
     let (program, first) = match &ctx.order.lockstep {
@@ -255,7 +255,7 @@ pub(crate) trait Told<T> {
     ///
     /// # Errors
     /// It succeeded, failed with another code, or the connection was lost.
-    fn is_refused(self, codes: &[Code], what: impl Display) -> Outcome;
+    fn fails_with(self, codes: &[Code], what: impl Display) -> Outcome;
 }
 
 impl<T> Told<T> for lockstep::client::Result<T> {
@@ -269,7 +269,7 @@ impl<T> Told<T> for lockstep::client::Result<T> {
         })
     }
 
-    fn is_refused(self, codes: &[Code], what: impl Display) -> Outcome {
+    fn fails_with(self, codes: &[Code], what: impl Display) -> Outcome {
         let wanted: Vec<String> = codes.iter().map(|code| code.0.to_string()).collect();
         let wanted = wanted.join(" or ");
         match self {

@@ -155,19 +155,19 @@ fn taken_is_9(ctx: &Ctx) -> Outcome {
     let xml = ctx.domain_as(template, &daemon.called(1), daemon.uuid(2));
     connection
         .call(&DomainDefineXml { xml })
-        .is_refused(&taken, "defining a taken name with another UUID")?;
+        .fails_with(&taken, "defining a taken name with another UUID")?;
     let xml = ctx.domain_as(template, &daemon.called(2), daemon.uuid(1));
     connection
         .call(&DomainDefineXml { xml })
-        .is_refused(&taken, "defining another name with a taken UUID")?;
+        .fails_with(&taken, "defining another name with a taken UUID")?;
     let none = [Code::NO_DOMAIN];
     let (name, uuid) = (daemon.called(2), daemon.uuid(2));
     connection
         .call(&DomainLookupByName { name })
-        .is_refused(&none, "looking up the name that was refused")?;
+        .fails_with(&none, "looking up the name that was refused")?;
     connection
         .call(&DomainLookupByUuid { uuid })
-        .is_refused(&none, "looking up the UUID that was refused")
+        .fails_with(&none, "looking up the UUID that was refused")
 }
 
 fn bad_is_27(ctx: &Ctx) -> Outcome {
@@ -186,12 +186,12 @@ fn bad_is_27(ctx: &Ctx) -> Outcome {
     ];
     for xml in documents.into_iter().chain(invalid) {
         let what = format!("defining {xml:?}");
-        connection.call(&DomainDefineXml { xml }).is_refused(BAD, &what)?;
+        connection.call(&DomainDefineXml { xml }).fails_with(BAD, &what)?;
         let name = daemon.called(1);
         let none = [Code::NO_DOMAIN];
         connection
             .call(&DomainLookupByName { name })
-            .is_refused(&none, format_args!("the look-up after {what}"))?;
+            .fails_with(&none, format_args!("the look-up after {what}"))?;
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ fn lives(ctx: &Ctx) -> Outcome {
         let none = [Code::NO_DOMAIN];
         connection
             .call(&DomainLookupById { id })
-            .is_refused(&none, "looking up the id of a domain that was ended")?;
+            .fails_with(&none, "looking up the id of a domain that was ended")?;
         let name = daemon.called(1);
         let off = connection
             .call(&DomainLookupByName { name })
@@ -255,16 +255,16 @@ fn wrong_state_is_55(ctx: &Ctx) -> Outcome {
     let of = || dom.clone();
     connection
         .call(&DomainDestroy { dom: of() })
-        .is_refused(INVALID, "ending a domain that is off")?;
+        .fails_with(INVALID, "ending a domain that is off")?;
     connection
         .call(&DomainShutdown { dom: of() })
-        .is_refused(INVALID, "shutting down a domain that is off")?;
+        .fails_with(INVALID, "shutting down a domain that is off")?;
     connection
         .call(&DomainSuspend { dom: of() })
-        .is_refused(INVALID, "pausing a domain that is off")?;
+        .fails_with(INVALID, "pausing a domain that is off")?;
     connection
         .call(&DomainResume { dom: of() })
-        .is_refused(INVALID, "letting a domain go on that is off")?;
+        .fails_with(INVALID, "letting a domain go on that is off")?;
     ensure_eq!(
         state(&mut connection, &dom)?,
         SHUTOFF,
@@ -273,7 +273,7 @@ fn wrong_state_is_55(ctx: &Ctx) -> Outcome {
     start(&mut connection, &dom)?;
     connection
         .call(&DomainCreate { dom: of() })
-        .is_refused(INVALID, "starting a domain that runs")?;
+        .fails_with(INVALID, "starting a domain that runs")?;
     ensure_eq!(
         state(&mut connection, &dom)?,
         RUNNING,
@@ -305,7 +305,7 @@ fn pauses(ctx: &Ctx) -> Outcome {
     );
     connection
         .call(&DomainResume { dom: dom.clone() })
-        .is_refused(INVALID, "letting a domain go on that does")?;
+        .fails_with(INVALID, "letting a domain go on that does")?;
     connection.call(&DomainDestroy { dom }).works("ending a domain")
 }
 
@@ -396,13 +396,13 @@ fn transient_goes(ctx: &Ctx) -> Outcome {
         dom: dom.clone(),
         autostart,
     });
-    on.is_refused(INVALID, "setting autostart of a transient domain")?;
+    on.fails_with(INVALID, "setting autostart of a transient domain")?;
     connection
         .call(&DomainDestroy { dom: dom.clone() })
         .works("ending a transient domain")?;
     let uuid = dom.uuid;
     let gone = connection.call(&DomainLookupByUuid { uuid });
-    gone.is_refused(&[Code::NO_DOMAIN], "looking up a transient domain that was ended")
+    gone.fails_with(&[Code::NO_DOMAIN], "looking up a transient domain that was ended")
 }
 
 fn undefined_runs_on(ctx: &Ctx) -> Outcome {
@@ -435,7 +435,7 @@ fn undefined_runs_on(ctx: &Ctx) -> Outcome {
         .works("ending it")?;
     let uuid = dom.uuid;
     let gone = connection.call(&DomainLookupByUuid { uuid });
-    gone.is_refused(&[Code::NO_DOMAIN], "looking up an undefined domain that was ended")
+    gone.fails_with(&[Code::NO_DOMAIN], "looking up an undefined domain that was ended")
 }
 
 fn autostart_is_kept(ctx: &Ctx) -> Outcome {

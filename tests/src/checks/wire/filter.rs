@@ -163,10 +163,10 @@ fn missing_is_62(ctx: &Ctx) -> Outcome {
     let (name, uuid) = (daemon.called(1), daemon.uuid(1));
     connection
         .call(&NwfilterLookupByName { name })
-        .is_refused(&none, "looking up a name that there is not")?;
+        .fails_with(&none, "looking up a name that there is not")?;
     connection
         .call(&NwfilterLookupByUuid { uuid })
-        .is_refused(&none, "looking up a UUID that there is not")?;
+        .fails_with(&none, "looking up a UUID that there is not")?;
     let filter = define(&mut connection, document(&daemon, 1, RULE)).works("defining a filter")?;
     let of = || filter.clone();
     connection
@@ -174,10 +174,10 @@ fn missing_is_62(ctx: &Ctx) -> Outcome {
         .works("undefining a filter")?;
     connection
         .call(&NwfilterUndefine { filter: of() })
-        .is_refused(&none, "undefining it once more")?;
+        .fails_with(&none, "undefining it once more")?;
     let flags = 0;
     let document = connection.call(&NwfilterGetXmlDesc { filter: of(), flags });
-    document.is_refused(&none, "the document of a filter that was undefined")
+    document.fails_with(&none, "the document of a filter that was undefined")
 }
 
 fn taken_is_9(ctx: &Ctx) -> Outcome {
@@ -187,9 +187,9 @@ fn taken_is_9(ctx: &Ctx) -> Outcome {
     let before = shown(&mut connection, &filter)?;
     let taken = [Code::OPERATION_FAILED];
     let xml = paper::filter(&daemon.called(1), daemon.uuid(2), OTHER);
-    define(&mut connection, xml).is_refused(&taken, "defining a taken name with another UUID")?;
+    define(&mut connection, xml).fails_with(&taken, "defining a taken name with another UUID")?;
     let xml = paper::filter(&daemon.called(2), daemon.uuid(1), OTHER);
-    define(&mut connection, xml).is_refused(&taken, "defining another name with a taken UUID")?;
+    define(&mut connection, xml).fails_with(&taken, "defining another name with a taken UUID")?;
     ensure_eq!(
         shown(&mut connection, &filter)?,
         before,
@@ -209,7 +209,7 @@ fn no_filter_is_27(ctx: &Ctx) -> Outcome {
         "<domain><name>x</name></domain>",
     ] {
         let what = format!("defining {xml:?}");
-        define(&mut connection, xml.to_owned()).is_refused(NO_DOCUMENT, what)?;
+        define(&mut connection, xml.to_owned()).fails_with(NO_DOCUMENT, what)?;
     }
     let bad = [
         whole.replace(&format!("name='{}'", daemon.called(1)), ""),
@@ -219,12 +219,12 @@ fn no_filter_is_27(ctx: &Ctx) -> Outcome {
     ];
     for xml in bad {
         let what = format!("defining {xml:?}");
-        define(&mut connection, xml).is_refused(BAD_PART, what)?;
+        define(&mut connection, xml).fails_with(BAD_PART, what)?;
     }
     let name = daemon.called(1);
     connection
         .call(&NwfilterLookupByName { name })
-        .is_refused(&[Code::NO_NWFILTER], "looking up what was refused")
+        .fails_with(&[Code::NO_NWFILTER], "looking up what was refused")
 }
 
 fn goes_round(ctx: &Ctx) -> Outcome {
@@ -252,11 +252,11 @@ fn rings_are_refused(ctx: &Ctx) -> Outcome {
     let mut connection = daemon.connect()?;
     let to = |n: usize| reference(&daemon.called(n));
     let own = document(&daemon, 3, &to(3));
-    define(&mut connection, own).is_refused(BAD_PART, "defining a filter that refers to itself")?;
+    define(&mut connection, own).fails_with(BAD_PART, "defining a filter that refers to itself")?;
     define(&mut connection, document(&daemon, 1, &to(2)))
         .works("defining a filter that refers to one that is not there")?;
     define(&mut connection, document(&daemon, 2, &to(1)))
-        .is_refused(BAD_PART, "defining a filter that closes a ring")?;
+        .fails_with(BAD_PART, "defining a filter that closes a ring")?;
     define(&mut connection, document(&daemon, 2, RULE))
         .works("defining it without the reference")
         .map(drop)
@@ -293,7 +293,7 @@ fn missing_is_101(ctx: &Ctx) -> Outcome {
     let none = [Code::NO_NWFILTER_BINDING];
     let name = String::from("nobodys-port");
     let lookup = connection.call(&NwfilterBindingLookupByPortDev { name: name.clone() });
-    lookup.is_refused(&none, "looking up a port that is not bound")?;
+    lookup.fails_with(&none, "looking up a port that is not bound")?;
     let binding = BindingRef {
         port: name,
         filter: String::from("none"),
@@ -303,10 +303,10 @@ fn missing_is_101(ctx: &Ctx) -> Outcome {
         binding: binding.clone(),
         flags,
     });
-    document.is_refused(&none, "the document of a port that is not bound")?;
+    document.fails_with(&none, "the document of a port that is not bound")?;
     connection
         .call(&NwfilterBindingDelete { binding })
-        .is_refused(&none, "deleting a binding that there is not")?;
+        .fails_with(&none, "deleting a binding that there is not")?;
     let need_results = 1;
     let all = connection
         .call(&ConnectListAllNwfilterBindings { need_results, flags })

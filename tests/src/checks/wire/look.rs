@@ -159,13 +159,13 @@ fn missing_is_42(ctx: &Ctx) -> Outcome {
     let (name, uuid) = (daemon.called(1), daemon.uuid(1));
     connection
         .call(&DomainLookupByName { name })
-        .is_refused(&none, "looking up a name that there is not")?;
+        .fails_with(&none, "looking up a name that there is not")?;
     connection
         .call(&DomainLookupByUuid { uuid })
-        .is_refused(&none, "looking up a UUID that there is not")?;
+        .fails_with(&none, "looking up a UUID that there is not")?;
     connection
         .call(&DomainLookupById { id: 2_000_000_000 })
-        .is_refused(&none, "looking up an id that there is not")?;
+        .fails_with(&none, "looking up an id that there is not")?;
     let dom = daemon.define(&mut connection, 1)?;
     connection
         .call(&DomainUndefine { dom: dom.clone() })
@@ -174,25 +174,25 @@ fn missing_is_42(ctx: &Ctx) -> Outcome {
     let name = daemon.called(1);
     connection
         .call(&DomainLookupByName { name })
-        .is_refused(&none, format_args!("the look-up {what}"))?;
+        .fails_with(&none, format_args!("the look-up {what}"))?;
     connection
         .call(&DomainGetXmlDesc {
             dom: dom.clone(),
             flags,
         })
-        .is_refused(&none, format_args!("the document {what}"))?;
+        .fails_with(&none, format_args!("the document {what}"))?;
     connection
         .call(&DomainCreateWithFlags {
             dom: dom.clone(),
             flags,
         })
-        .is_refused(&none, format_args!("the start {what}"))?;
+        .fails_with(&none, format_args!("the start {what}"))?;
     connection
         .call(&DomainDestroy { dom: dom.clone() })
-        .is_refused(&none, format_args!("the end {what}"))?;
+        .fails_with(&none, format_args!("the end {what}"))?;
     connection
         .call(&DomainUndefine { dom })
-        .is_refused(&none, format_args!("the undefinition {what}"))
+        .fails_with(&none, format_args!("the undefinition {what}"))
 }
 
 fn flags_divide(ctx: &Ctx) -> Outcome {
@@ -345,14 +345,14 @@ fn unknown_flags_are_8(ctx: &Ctx) -> Outcome {
     let (need_results, flags, bad) = (1, 1 << 30, [Code::INVALID_ARG]);
     connection
         .call(&ConnectListAllDomains { need_results, flags })
-        .is_refused(&bad, "listing with an unknown flag")?;
+        .fails_with(&bad, "listing with an unknown flag")?;
     let dom = || dom.clone();
     connection
         .call(&DomainGetXmlDesc { dom: dom(), flags })
-        .is_refused(&bad, "a document with an unknown flag")?;
+        .fails_with(&bad, "a document with an unknown flag")?;
     connection
         .call(&DomainCreateWithFlags { dom: dom(), flags })
-        .is_refused(&bad, "a start with an unknown flag")?;
+        .fails_with(&bad, "a start with an unknown flag")?;
     let active = connection
         .call(&DomainIsActive { dom: dom() })
         .works("asking whether it is active")?;

@@ -78,7 +78,7 @@ fn unknown_calls_are_refused(ctx: &Ctx) -> Outcome {
     let mut connection = daemon.connect()?;
     for (program, number) in [(REMOTE_PROGRAM, 30_000), (REMOTE_PROGRAM, 0), (0x1234_5678, 1)] {
         let answer: lockstep::client::Result<((), Header)> = connection.call_at(program, number, &());
-        answer.is_refused(&[], format_args!("procedure {number} of program {program:#x}"))?;
+        answer.fails_with(&[], format_args!("procedure {number} of program {program:#x}"))?;
         connection
             .call(&ConnectGetLibVersion {})
             .works("the next call on that connection")?;
@@ -145,10 +145,10 @@ fn readers_change_nothing(ctx: &Ctx) -> Outcome {
     let denied = [Code::OPERATION_DENIED, Code::ACCESS_DENIED];
     connection
         .call(&DomainDefineXml { xml })
-        .is_refused(&denied, "defining on a connection that only reads")?;
+        .fails_with(&denied, "defining on a connection that only reads")?;
     let name = daemon.called(1);
     let found = daemon.connect()?.call(&DomainLookupByName { name });
-    found.is_refused(&[Code::NO_DOMAIN], "looking up what was refused")
+    found.fails_with(&[Code::NO_DOMAIN], "looking up what was refused")
 }
 
 fn garbage_ends_itself(ctx: &Ctx) -> Outcome {
