@@ -17,6 +17,7 @@ chapters!(
     conformance,
     errors,
     faults,
+    libvirt,
     lifecycle,
     locks,
     logging,

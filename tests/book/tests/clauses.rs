@@ -4,7 +4,7 @@
 
 use conformance::catalogue;
 use conformance::check::Level;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -38,4 +38,23 @@ fn the_fixtures_that_the_book_shows_are_fixtures() {
     assert_eq!(fixtures.timing, own.timing);
     assert_eq!(fixtures.guests, own.guests);
     assert!(!fixtures.domain.survives && own.domain.survives);
+}
+
+#[test]
+fn every_clause_has_a_check_or_is_said_to_have_none() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/driver-author");
+    let mut unchecked = BTreeSet::new();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let anchors = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        unchecked.extend(anchors.filter(|id| id.contains('.')).map(str::to_owned));
+    }
+    for check in catalogue::all() {
+        unchecked.remove(check.clause);
+    }
+    let page = fs::read_to_string(folder.join("conformance.md")).unwrap();
+    let said = page.split("have no check of their own:").nth(1).unwrap();
+    let said = said.split(". ").next().unwrap();
+    let said: BTreeSet<String> = said.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    assert_eq!(unchecked, said);
 }
