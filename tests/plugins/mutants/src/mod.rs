@@ -1,0 +1,1 @@
+//! The reference driver broken on purpose, one way at a time.
