@@ -1,0 +1,77 @@
+//! Panics, exits and hangs.
+
+use super::sys;
+use super::which::on;
+use std::time::Duration;
+
+/// Drops with a panic.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a mutant panics while it tidies up");
+    }
+}
+
+pub(super) fn in_open() {
+    if on("open_panics") {
+        panic!("a mutant panics in open");
+    }
+    if on("open_takes_ages") {
+        std::thread::sleep(Duration::from_secs(20));
+    }
+    if on("open_exits") {
+        std::process::exit(0);
+    }
+}
+
+pub(super) fn in_method(method: &str) {
+    let here = |wanted: &str| method == wanted;
+    if on("panics_in_resume") && here("resume") {
+        panic!("a mutant panics in resume");
+    }
+    if on("panics_in_undefine_filter") && here("undefine_filter") {
+        panic!("a mutant panics in undefine_filter");
+    }
+    if on("panics_in_drop") && here("define") {
+        let _bomb = Bomb;
+    }
+    if on("exits") && here("start") {
+        std::process::exit(0);
+    }
+    if on("exits_from_a_thread") && here("start") {
+        drop(std::thread::spawn(|| std::process::exit(0)).join());
+    }
+    if on("aborts") && here("start") {
+        std::process::abort();
+    }
+    if on("segfaults") && here("start") {
+        sys::segfault();
+    }
+    if on("loops_for_ever") && here("start") {
+        loop {
+            std::hint::spin_loop();
+        }
+    }
+    if on("sleeps_for_ever") && here("define") {
+        std::thread::sleep(Duration::from_secs(1 << 20));
+    }
+    if on("stops_itself") && here("start") {
+        sys::stop_myself();
+    }
+    if on("kills_its_group") && here("start") {
+        sys::kill_my_group();
+    }
+    if on("kills_its_parents_group") && here("start") {
+        sys::kill_my_parents_group();
+    }
+}
+
+/// Recurses once for every level of a document, with nothing to stop it.
+pub(super) fn descend(depth: usize) -> usize {
+    let frame = [depth; 64];
+    if depth == 0 {
+        return std::hint::black_box(frame)[0];
+    }
+    descend(depth - 1) + std::hint::black_box(frame)[1]
+}

@@ -1,0 +1,80 @@
+//! What a driver must leave alone: descriptors, threads, children, environment, memory, standard output.
+
+use super::sys;
+use super::which::on;
+use std::fs::File;
+use std::time::Duration;
+
+pub(super) fn in_open() {
+    if on("sets_a_variable") {
+        sys::set_variable();
+    }
+    if on("open_starts_a_thread_and_leaves_it") {
+        leave_a_thread();
+    }
+    if on("ignores_a_signal") {
+        sys::ignore_interrupts();
+    }
+    if on("changes_the_mask") {
+        sys::open_the_mask();
+    }
+    if on("changes_the_folder") {
+        drop(std::env::set_current_dir("/"));
+    }
+}
+
+pub(super) fn in_method(method: &str) {
+    let here = |wanted: &str| method == wanted;
+    if on("closes_all_descriptors") && here("start") {
+        sys::close_all();
+    }
+    if on("leaks_a_descriptor") && here("start") {
+        std::mem::forget(File::open("/dev/null"));
+    }
+    if on("leaks_a_descriptor_when_refused") && here("refused") {
+        std::mem::forget(File::open("/dev/null"));
+    }
+    if on("leaks_a_thread") && here("start") {
+        leave_a_thread();
+    }
+    if on("leaks_a_child") && here("start") {
+        sys::leave_a_child();
+    }
+    if on("leaks_memory") && here("define") {
+        // Touched, so that the kernel gives it.
+        std::mem::forget(vec![1_u8; 256 * 1024]);
+    }
+    if on("bombs_with_forks") && here("start") {
+        let first = sys::me();
+        sys::fork_bomb(7);
+        if sys::me() != first {
+            sys::sleep_for_ever();
+        }
+    }
+    if on("prints_to_stdout") && here("define") {
+        println!("a mutant says what it does");
+    }
+    if on("prints_to_stderr") && here("define") {
+        eprintln!("a mutant says what it does");
+    }
+    if on("floods_the_log") && here("define") {
+        for number in 0..50_000 {
+            tracing::info!(number, "a mutant repeats itself");
+        }
+    }
+    if on("logs_too_loud") && here("start") {
+        tracing::error!("a mutant cries wolf: all is well");
+    }
+    if on("is_slow") && here("define") {
+        std::thread::sleep(Duration::from_secs(3));
+    }
+}
+
+/// A thread that nobody waits for.
+pub(super) fn leave_a_thread() {
+    drop(std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }));
+}
