@@ -40,6 +40,7 @@ mod learning;
 mod lifecycle;
 mod lines;
 mod metadata;
+mod mock;
 mod museum;
 mod node;
 mod old_bugs;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         lifecycle::CASES,
         lines::CASES,
         metadata::CASES,
+        mock::CASES,
         museum::CASES,
         node::CASES,
         old_bugs::CASES,

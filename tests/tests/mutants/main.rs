@@ -1,0 +1,123 @@
+//! The suite's own gate: the reference passes every check, each mutant fails exactly those that it names, and there is no
+//! check that no mutant fails.
+//!
+//! `LOCKSTEP_BLESS=1` writes what was found into `tests/mutants.toml` instead, to be looked at before it is kept.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "test code: a panic is a verdict"
+)]
+
+mod patch;
+mod table;
+mod verdict;
+
+use conformance::catalogue;
+use conformance::check::Level;
+use conformance::host::build_dir;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use table::{Mutant, Table};
+
+/// What mutants were found to fail, for who writes the table anew.
+type Found = Arc<Mutex<Vec<(String, Vec<String>)>>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let bless = std::env::var_os("LOCKSTEP_BLESS").is_some();
+    let table = Table::read();
+    let found = Found::default();
+    let mut trials = vec![
+        Trial::test("reference_passes_every_check", reference_passes),
+        Trial::test("every_check_is_failed_by_a_mutant", {
+            let table = table.clone();
+            move || every_check_is_failed(&table)
+        }),
+    ];
+    trials.extend(table.mutant.iter().map(|mutant| {
+        let (mutant, found) = (mutant.clone(), Arc::clone(&found));
+        let name = format!("mutant_{}", mutant.name);
+        Trial::test(name, move || fails_what_it_names(&mutant, bless.then_some(&found)))
+    }));
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if bless {
+        table.write(&found.lock().expect("no thread died with it"));
+    }
+    conclusion.exit_code()
+}
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/mock/conformance.toml"))
+}
+
+fn library(name: &str) -> PathBuf {
+    let path = build_dir().join(name);
+    assert!(
+        path.exists(),
+        "'{}' is not built: cargo build --workspace",
+        path.display()
+    );
+    path
+}
+
+fn reference_passes() -> Result<(), Failed> {
+    let run = verdict::run(&library("libmock.so"), "", &fixtures(), 60);
+    let all: Vec<&str> = catalogue::all().map(|check| check.id).collect();
+    assert_eq!(run.failed, [""; 0], "{}", run.text);
+    assert_eq!(run.warned, [""; 0], "{}", run.text);
+    assert_eq!(run.skipped, [""; 0], "{}", run.text);
+    assert_eq!(run.passed, all, "{}", run.text);
+    Ok(())
+}
+
+/// By the table alone: that it is true is what the mutants' own trials say.
+fn every_check_is_failed(table: &Table) -> Result<(), Failed> {
+    let failed: BTreeSet<&str> = table
+        .mutant
+        .iter()
+        .flat_map(|mutant| &mutant.kills)
+        .map(String::as_str)
+        .collect();
+    let musts = catalogue::all().filter(|check| check.level == Level::Must);
+    let alive: Vec<&str> = musts.map(|check| check.id).filter(|id| !failed.contains(id)).collect();
+    if alive.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no mutant fails {} checks: {}", alive.len(), alive.join(", ")).into())
+}
+
+fn fails_what_it_names(mutant: &Mutant, bless: Option<&Found>) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let plugin = match &mutant.patch {
+        Some(patch) => patch::patched(&library("libmock.so"), patch, folder.path()),
+        None => library("libmock_mutants.so"),
+    };
+    let name = if mutant.patch.is_some() {
+        ""
+    } else {
+        mutant.name.as_str()
+    };
+    let run = verdict::run(&plugin, name, &fixtures(), mutant.seconds);
+    if let Some(found) = bless {
+        let mut found = found.lock().expect("no thread died with it");
+        found.push((mutant.name.clone(), run.failed));
+        return Ok(());
+    }
+    if run.failed == mutant.kills {
+        return Ok(());
+    }
+    let (named, failed): (BTreeSet<_>, BTreeSet<_>) = (mutant.kills.iter().collect(), run.failed.iter().collect());
+    let list = |set: Vec<&&String>| set.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" ");
+    let message = format!(
+        "passed though named: {}\nfailed though not named: {}\n\n{}",
+        list(named.difference(&failed).collect()),
+        list(failed.difference(&named).collect()),
+        run.text
+    );
+    Err(message.into())
+}
