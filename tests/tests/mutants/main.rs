@@ -66,7 +66,7 @@ fn library(name: &str) -> PathBuf {
 }
 
 fn reference_passes() -> Result<(), Failed> {
-    let run = verdict::run(&library("libmock.so"), "", &fixtures(), 60);
+    let run = verdict::run(&library("libmock.so"), "", &fixtures(), 60, &[]);
     let all: Vec<&str> = catalogue::all().map(|check| check.id).collect();
     assert_eq!(run.failed, [""; 0], "{}", run.text);
     assert_eq!(run.warned, [""; 0], "{}", run.text);
@@ -102,12 +102,17 @@ fn fails_what_it_names(mutant: &Mutant, bless: Option<&Found>) -> Result<(), Fai
     } else {
         mutant.name.as_str()
     };
-    let run = verdict::run(&plugin, name, &fixtures(), mutant.seconds);
+    let run = verdict::run(&plugin, name, &fixtures(), mutant.seconds, &mutant.only);
     if let Some(found) = bless {
         let mut found = found.lock().expect("no thread died with it");
         found.push((mutant.name.clone(), run.failed));
         return Ok(());
     }
+    assert!(
+        !mutant.kills.is_empty(),
+        "no must fails it: it is no mutant\n{}",
+        run.text
+    );
     if run.failed == mutant.kills {
         return Ok(());
     }

@@ -26,6 +26,9 @@ pub(crate) struct Mutant {
     /// How many seconds a check may take: few for a mutant that hangs.
     #[serde(default = "patience")]
     pub(crate) seconds: u64,
+    /// Groups of checks that it is tried on, where all of them would take too long.
+    #[serde(default)]
+    pub(crate) only: Vec<String>,
     /// The musts that it fails: these and no others.
     pub(crate) kills: Vec<String>,
 }
@@ -65,8 +68,15 @@ impl Mutant {
         if self.seconds != patience() {
             text.push_str(&format!("seconds = {}\n", self.seconds));
         }
-        let kills: Vec<String> = self.kills.iter().map(|id| format!("\"{id}\"")).collect();
-        text.push_str(&format!("kills = [{}]\n", kills.join(", ")));
+        if !self.only.is_empty() {
+            text.push_str(&format!("only = [{}]\n", quoted(&self.only)));
+        }
+        text.push_str(&format!("kills = [{}]\n", quoted(&self.kills)));
         text
     }
+}
+
+fn quoted(list: &[String]) -> String {
+    let quoted: Vec<String> = list.iter().map(|text| format!("\"{text}\"")).collect();
+    quoted.join(", ")
 }

@@ -16,8 +16,8 @@ pub(crate) struct Verdicts {
     pub(crate) text: String,
 }
 
-/// Runs every check on a plug-in, with the mutant of that name on if it has one.
-pub(crate) fn run(plugin: &Path, mutant: &str, fixtures: &Path, seconds: u64) -> Verdicts {
+/// Runs every check, or those of some groups, on a plug-in, with the mutant of that name on if it has one.
+pub(crate) fn run(plugin: &Path, mutant: &str, fixtures: &Path, seconds: u64, only: &[String]) -> Verdicts {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     // As many trials run at once as there are processors; each takes its checks one by one.
     command.arg("run").arg(plugin).args(["--jobs", "1", "--seed", "7"]);
@@ -25,6 +25,9 @@ pub(crate) fn run(plugin: &Path, mutant: &str, fixtures: &Path, seconds: u64) ->
         .arg("--config")
         .arg(fixtures)
         .args(["--timeout", &seconds.to_string()]);
+    for group in only {
+        command.args(["--filter", group]);
+    }
     command.env("LOCKSTEP_MUTANT", mutant);
     let output = command.output().expect("the suite can be started");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

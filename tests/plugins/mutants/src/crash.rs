@@ -18,7 +18,7 @@ pub(super) fn in_open() {
         panic!("a mutant panics in open");
     }
     if on("open_takes_ages") {
-        std::thread::sleep(Duration::from_secs(20));
+        std::thread::sleep(Duration::from_secs(7));
     }
     if on("open_exits") {
         std::process::exit(0);
@@ -33,36 +33,36 @@ pub(super) fn in_method(method: &str) {
     if on("panics_in_undefine_filter") && here("undefine_filter") {
         panic!("a mutant panics in undefine_filter");
     }
-    if on("panics_in_drop") && here("define") {
+    if on("panics_in_drop") && here("reboot") {
         let _bomb = Bomb;
     }
-    if on("exits") && here("start") {
+    if on("exits") && here("reboot") {
         std::process::exit(0);
     }
-    if on("exits_from_a_thread") && here("start") {
+    if on("exits_from_a_thread") && here("reboot") {
         drop(std::thread::spawn(|| std::process::exit(0)).join());
     }
-    if on("aborts") && here("start") {
+    if on("aborts") && here("reset") {
         std::process::abort();
     }
-    if on("segfaults") && here("start") {
+    if on("segfaults") && here("reboot") {
         sys::segfault();
     }
-    if on("loops_for_ever") && here("start") {
+    if on("loops_for_ever") && here("reset") {
         loop {
             std::hint::spin_loop();
         }
     }
-    if on("sleeps_for_ever") && here("define") {
+    if on("sleeps_for_ever") && here("reset") {
         std::thread::sleep(Duration::from_secs(1 << 20));
     }
-    if on("stops_itself") && here("start") {
+    if on("stops_itself") && here("reset") {
         sys::stop_myself();
     }
-    if on("kills_its_group") && here("start") {
+    if on("kills_its_group") && here("reset") {
         sys::kill_my_group();
     }
-    if on("kills_its_parents_group") && here("start") {
+    if on("kills_its_parents_group") && here("reset") {
         sys::kill_my_parents_group();
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn in_open() {
 
 pub(super) fn in_method(method: &str) {
     let here = |wanted: &str| method == wanted;
-    if on("closes_all_descriptors") && here("start") {
+    if on("closes_all_descriptors") && here("reset") {
         sys::close_all();
     }
     if on("leaks_a_descriptor") && here("start") {
@@ -44,7 +44,7 @@ pub(super) fn in_method(method: &str) {
         // Touched, so that the kernel gives it.
         std::mem::forget(vec![1_u8; 256 * 1024]);
     }
-    if on("bombs_with_forks") && here("start") {
+    if on("bombs_with_forks") && here("reset") {
         let first = sys::me();
         sys::fork_bomb(7);
         if sys::me() != first {
@@ -64,9 +64,6 @@ pub(super) fn in_method(method: &str) {
     }
     if on("logs_too_loud") && here("start") {
         tracing::error!("a mutant cries wolf: all is well");
-    }
-    if on("is_slow") && here("define") {
-        std::thread::sleep(Duration::from_secs(3));
     }
 }
 

@@ -93,8 +93,9 @@ impl VirtDriver for Mock {
         let domain = self.domains.get(uuid)?;
         let secrets = given & flags::XML_SECURE != 0;
         match &domain.next {
-            Some(next) if given & flags::XML_INACTIVE != 0 => Ok(next.xml(None, secrets)),
-            _ => Ok(domain.def.xml(domain.id(), secrets)),
+            _ if given & flags::XML_INACTIVE == 0 => Ok(domain.def.xml(domain.id(), secrets)),
+            Some(next) => Ok(next.xml(None, secrets)),
+            None => Ok(domain.def.xml(None, secrets)),
         }
     }
 
