@@ -2,6 +2,7 @@
 
 use super::sys;
 use super::which::on;
+use driver_api::driver::Config;
 use std::time::Duration;
 
 /// Drops with a panic.
@@ -13,15 +14,12 @@ impl Drop for Bomb {
     }
 }
 
-pub(super) fn in_open() {
-    if on("open_panics") {
-        panic!("a mutant panics in open");
+pub(super) fn in_open(config: &Config) {
+    if on("panics_over_a_bad_folder") && !config.conf_dir.is_dir() {
+        panic!("a mutant counts on its folders");
     }
     if on("open_takes_ages") {
         std::thread::sleep(Duration::from_secs(7));
-    }
-    if on("open_exits") {
-        std::process::exit(0);
     }
 }
 
@@ -30,17 +28,14 @@ pub(super) fn in_method(method: &str) {
     if on("panics_in_resume") && here("resume") {
         panic!("a mutant panics in resume");
     }
-    if on("panics_in_undefine_filter") && here("undefine_filter") {
-        panic!("a mutant panics in undefine_filter");
+    if on("panics_in_delete_binding") && here("delete_binding") {
+        panic!("a mutant panics in delete_binding");
     }
     if on("panics_in_drop") && here("reboot") {
         let _bomb = Bomb;
     }
     if on("exits") && here("reboot") {
         std::process::exit(0);
-    }
-    if on("exits_from_a_thread") && here("reboot") {
-        drop(std::thread::spawn(|| std::process::exit(0)).join());
     }
     if on("aborts") && here("reset") {
         std::process::abort();
@@ -52,9 +47,6 @@ pub(super) fn in_method(method: &str) {
         loop {
             std::hint::spin_loop();
         }
-    }
-    if on("sleeps_for_ever") && here("reset") {
-        std::thread::sleep(Duration::from_secs(1 << 20));
     }
     if on("stops_itself") && here("reset") {
         sys::stop_myself();

@@ -6,7 +6,6 @@ use driver_api::error::{Code, Result};
 use driver_api::types::uuid::Uuid;
 use parking_lot::Mutex;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Definitions that are in memory only, until the host stops in an orderly way.
@@ -89,28 +88,13 @@ pub(super) fn after_define(config: &Config, uuid: Uuid) {
     }
 }
 
-/// Writes a definition over the old one, in two pieces with a word to the host between them.
-pub(super) fn torn_define(config: &Config, xml: &str) {
-    let uuid = xml
-        .split_once("<uuid>")
-        .and_then(|(_, rest)| rest.split_once("</uuid>"));
-    let Some(uuid) = uuid.and_then(|(uuid, _)| uuid.trim().parse::<Uuid>().ok()) else {
-        return;
-    };
-    let half = xml.len() / 2;
-    let half = (half..xml.len()).find(|at| xml.is_char_boundary(*at)).unwrap_or(0);
-    let (first, second) = xml.split_at(half);
-    let Ok(mut file) = fs::File::create(definition(config, uuid)) else {
-        return;
-    };
-    drop(file.write_all(first.as_bytes()));
-    drop(file.sync_all());
-    tracing::info!(%uuid, "half of a definition is on the disk");
-    std::thread::sleep(std::time::Duration::from_millis(2));
-    drop(file.write_all(second.as_bytes()));
+/// Begins to write a definition over the old one; the rest comes after the next word with the host.
+pub(super) fn torn_define(config: &Config, uuid: Uuid, xml: &str) {
+    let half = &xml.as_bytes()[..xml.len() / 2];
+    drop(fs::write(definition(config, uuid), half));
 }
 
-pub(super) fn in_close(_config: &Config) {
+pub(super) fn in_close() {
     for (path, bytes) in KEPT.lock().drain(..) {
         drop(fs::write(path, bytes));
     }

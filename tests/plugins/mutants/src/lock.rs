@@ -61,9 +61,6 @@ pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -
         release(call, guest);
         release(call, guest);
     }
-    if on("releases_what_it_never_had") {
-        release(call, Some(0xdead_beef));
-    }
     if on("releases_on_another_thread") {
         let guest = acquire(call, domain(uuid), EXCLUSIVE);
         drop(std::thread::spawn(move || release(call, guest)).join());
@@ -107,10 +104,6 @@ pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Res
     }
     if on("sleeps_with_virt") && method == "define" {
         let _virt = cx.virt_write()?;
-        std::thread::sleep(Duration::from_millis(1500));
-    }
-    if on("sleeps_with_domain") && method == "suspend" {
-        let _domain = cx.domain_write(uuid)?;
         std::thread::sleep(Duration::from_millis(1500));
     }
     if on("keeps_a_job") && method == "reboot" {

@@ -9,9 +9,6 @@ pub(super) fn in_open() {
     if on("sets_a_variable") {
         sys::set_variable();
     }
-    if on("open_starts_a_thread_and_leaves_it") {
-        leave_a_thread();
-    }
     if on("ignores_a_signal") {
         sys::ignore_interrupts();
     }
@@ -29,9 +26,6 @@ pub(super) fn in_method(method: &str) {
         sys::close_all();
     }
     if on("leaks_a_descriptor") && here("start") {
-        std::mem::forget(File::open("/dev/null"));
-    }
-    if on("leaks_a_descriptor_when_refused") && here("refused") {
         std::mem::forget(File::open("/dev/null"));
     }
     if on("leaks_a_thread") && here("start") {
@@ -53,17 +47,6 @@ pub(super) fn in_method(method: &str) {
     }
     if on("prints_to_stdout") && here("define") {
         println!("a mutant says what it does");
-    }
-    if on("prints_to_stderr") && here("define") {
-        eprintln!("a mutant says what it does");
-    }
-    if on("floods_the_log") && here("define") {
-        for number in 0..50_000 {
-            tracing::info!(number, "a mutant repeats itself");
-        }
-    }
-    if on("logs_too_loud") && here("start") {
-        tracing::error!("a mutant cries wolf: all is well");
     }
 }
 

@@ -6,7 +6,8 @@ use driver_api::abi::domain::EventRecord;
 use driver_api::abi::event::EventV1;
 use driver_api::abi::filter::PortRecord;
 use driver_api::abi::interface::{Interface, Table};
-use driver_api::abi::lock::{Call, Held, HostObj, LockKey, LockV1, POISONED};
+use driver_api::abi::lock::{Call, Held, HostObj, LockKey, LockV1};
+use driver_api::abi::log::LogV1;
 use driver_api::abi::notice::{NoticeRecord, NoticeV1};
 use driver_api::abi::ports::PortsV1;
 use driver_api::abi::root::HostRef;
@@ -58,6 +59,7 @@ extern "C" fn query(obj: HostObj, id: Id<'_>) -> ROption<Interface> {
         NoticeV1::ID if real::<NoticeV1>().is_some() => ROption::RSome(Interface::of(&NOTICES)),
         PortsV1::ID if real::<PortsV1>().is_some() => ROption::RSome(Interface::of(&PORTS)),
         LockV1::ID => locks(),
+        LogV1::ID if on("ignores_the_level") => log(),
         _ => (host.query)(obj, id),
     }
 }
@@ -81,6 +83,20 @@ fn locks() -> ROption<Interface> {
         ..*real
     });
     ROption::RSome(Interface::of(table))
+}
+
+static LOG: OnceLock<LogV1> = OnceLock::new();
+
+fn log() -> ROption<Interface> {
+    let Some(real) = real::<LogV1>() else {
+        return ROption::RNone;
+    };
+    ROption::RSome(Interface::of(LOG.get_or_init(|| LogV1 { enabled, ..*real })))
+}
+
+/// Everything is wanted, whatever the host says.
+extern "C" fn enabled(_: HostObj, _: u64) -> u32 {
+    1
 }
 
 extern "C" fn emit(obj: HostObj, event: EventRecord) -> RResult<(), Fault> {
@@ -148,12 +164,6 @@ fn answered(held: RResult<Held, Fault>) -> RResult<Held, Fault> {
     match held {
         // Goes on as if it had the lock.
         RErr(_) if on("ignores_a_lock_that_is_refused") => ROk(Held { handle: 1, flags: 0 }),
-        ROk(held) if on("never_mends_poison") && held.flags & POISONED != 0 => RErr(Fault {
-            code: 1,
-            origin: 20,
-            flags: 0,
-            message: "a mutant touches nothing that is poisoned, for ever".into(),
-        }),
         other => other,
     }
 }
