@@ -1,7 +1,8 @@
 //! `virt.lifecycle/1`, each method as the reference does it but for what the mutant does.
 
+use super::document::{known_only, without_attributes, without_id};
 use super::which::on;
-use super::{Mutant, crash, error, files, lock, recoded, shown};
+use super::{Mutant, error, lock, recoded, shown};
 use driver_api::driver::VirtDriver;
 use driver_api::error::{Code, Error, Result};
 use driver_api::lock::level::{Unlocked, Update};
@@ -11,55 +12,6 @@ use driver_api::types::filter::PortRequest;
 use driver_api::types::guest::{GuestEvent, GuestId};
 use driver_api::types::node::NodeInfo;
 use driver_api::types::uuid::Uuid;
-
-/// The text of one element of a document.
-pub(super) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
-}
-
-/// The levels of a document, as a reader without a limit finds them.
-fn depth(xml: &str) -> usize {
-    let (mut depth, mut most) = (0_usize, 0);
-    for piece in xml.split('<').skip(1) {
-        match piece.as_bytes().first() {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'!' | b'?') | None => {}
-            Some(_) if piece.split('>').next().is_some_and(|tag| tag.ends_with('/')) => {}
-            Some(_) => depth += 1,
-        }
-        most = most.max(depth);
-    }
-    most
-}
-
-/// A document whose entities are put in, however many that makes.
-fn expanded(xml: &str) -> String {
-    let (Some(begin), Some(end)) = (xml.find("<!DOCTYPE"), xml.find("]>")) else {
-        return xml.to_owned();
-    };
-    let declarations = &xml[begin..end];
-    let mut text = format!("{}{}", &xml[..begin], &xml[end + 2..]);
-    let entities: Vec<(&str, &str)> = declarations
-        .split("<!ENTITY")
-        .skip(1)
-        .filter_map(|piece| {
-            let name = piece.split_whitespace().next()?;
-            let quote = piece.find(['"', '\''])?;
-            let mark = piece[quote..].chars().next()?;
-            let value = piece[quote + 1..].split(mark).next()?;
-            Some((name, value))
-        })
-        .collect();
-    for _ in 0..entities.len() {
-        for (name, value) in &entities {
-            if text.len() < 8 << 20 {
-                text = text.replace(&format!("&{name};"), value);
-            }
-        }
-    }
-    text
-}
 
 /// What is wrong with an error on its way out.
 fn told(error: Error) -> Error {
@@ -74,19 +26,9 @@ fn told(error: Error) -> Error {
     }
 }
 
-fn name_of(xml: &str) -> String {
-    element(xml, "name").unwrap_or_default().to_owned()
-}
-
 impl Mutant {
-    fn uuid_of(xml: &str) -> Uuid {
-        element(xml, "uuid")
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or_default()
-    }
-
     /// The way out of a method.
-    fn done<T>(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, result: Result<T>) -> Result<T> {
+    pub(super) fn done<T>(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, result: Result<T>) -> Result<T> {
         if result.is_err() {
             lock::after_failure(cx, uuid);
             if on("logs_every_refusal") {
@@ -96,7 +38,7 @@ impl Mutant {
         result.map_err(told)
     }
 
-    fn show(&self, brief: DomainBrief) -> DomainBrief {
+    pub(super) fn show(&self, brief: DomainBrief) -> DomainBrief {
         self.shown.lock().brief(brief)
     }
 
@@ -107,7 +49,7 @@ impl Mutant {
         self.shown.lock().ghosts.remove(&uuid);
     }
 
-    fn flags(given: u32) -> u32 {
+    pub(super) fn flags(given: u32) -> u32 {
         if on("takes_unknown_flags") {
             given & 3 & !(given & 0xffff_fff0)
         } else {
@@ -125,10 +67,20 @@ impl VirtDriver for Mutant {
     }
 
     fn version(&self) -> Result<u64> {
+        if on("has_no_version") {
+            return Ok(0);
+        }
         self.inner.version()
     }
 
     fn node_info(&self) -> Result<NodeInfo> {
+        if on("has_a_machine_without_processors") {
+            return self.inner.node_info().map(|info| NodeInfo {
+                cpus: 0,
+                cores: 0,
+                ..info
+            });
+        }
         self.inner.node_info()
     }
 
@@ -174,6 +126,12 @@ impl VirtDriver for Mutant {
     }
 
     fn cpu_time(&self, uuid: Uuid) -> Result<u64> {
+        if on("tells_time_of_what_is_off") {
+            return self
+                .inner
+                .cpu_time(uuid)
+                .map(|time| if time == 0 { 1_000_000 } else { u64::MAX - time });
+        }
         if on("tells_time_of_nobody") {
             return Ok(self.inner.cpu_time(uuid).unwrap_or(0));
         }
@@ -189,6 +147,12 @@ impl VirtDriver for Mutant {
             && let Some(first) = shown.first_xml.get(&uuid)
         {
             return Ok(first.clone());
+        }
+        if on("hides_the_id_of_what_runs") {
+            return Ok(without_id(&xml));
+        }
+        if on("drops_attributes") {
+            return Ok(without_attributes(&xml));
         }
         if on("drops_what_it_does_not_know") {
             return Ok(known_only(&xml));
@@ -211,86 +175,15 @@ impl VirtDriver for Mutant {
 
     fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
         self.enter("define");
-        let (uuid, name) = (Self::uuid_of(xml), name_of(xml));
-        lock::before("define", cx, uuid)?;
-        if on("overflows_its_stack") {
-            let _deep = crash::descend(depth(xml) * 16);
-        }
-        if on("logs_secrets") {
-            tracing::info!(document = xml, "domain defined");
-        }
-        if on("follows_paths_in_names") && name.contains('/') {
-            files::follow_name(&self.config, &name, xml);
-            return self.inner.define(cx, &xml.replace('/', "_").replace("<_", "</"), flags);
-        }
-        if on("multiplies_numbers_without_a_check")
-            && let Some(count) = xml.split_once("<memory").and_then(|(_, rest)| rest.split_once('>'))
-            && count.1.split('<').next().is_some_and(|text| text.trim().len() > 18)
-        {
-            panic!("attempt to multiply with overflow");
-        }
-        let expanded_xml = if on("expands_entities") {
-            expanded(xml)
-        } else {
-            xml.to_owned()
-        };
-        if on("writes_definitions_in_place") && self.inner.by_uuid(uuid).is_some() {
-            files::torn_define(&self.config, uuid, xml);
-        }
-        let known = self.inner.by_name(&name);
-        if on("takes_a_name_twice")
-            && let Some(known) = known.filter(|known| known.uuid != uuid && uuid != Uuid::default())
-        {
-            let twin = DomainBrief {
-                uuid,
-                id: None,
-                state: State::Shutoff,
-                ..known
-            };
-            self.shown.lock().ghosts.insert(uuid, twin.clone());
-            return Ok(twin);
-        }
-        if on("changes_the_uuid_of_a_name")
-            && let Some(known) = self
-                .inner
-                .by_name(&name)
-                .filter(|known| known.uuid != uuid && uuid != Uuid::default())
-        {
-            let xml = xml.replace(&uuid.to_string(), &known.uuid.to_string());
-            return self.inner.define(cx, &xml, flags);
-        }
-        let defined = self.inner.define(cx, &expanded_xml, Self::flags(flags));
-        if let Ok(brief) = &defined {
-            files::after_define(&self.config, brief.uuid);
-            if on("shows_the_first_definition_for_ever")
-                && let Ok(xml) = self.inner.dump_xml(brief.uuid, 2)
-            {
-                self.shown.lock().first_xml.entry(brief.uuid).or_insert(xml);
-            }
-        }
-        if on("shows_what_could_not_be_defined") && defined.is_err() && !name.is_empty() {
-            let uuid = if uuid == Uuid::default() {
-                Uuid::from_bytes([9; 16])
-            } else {
-                uuid
-            };
-            if let Some(ghost) = ghost(uuid, &name).filter(|_| self.inner.by_uuid(uuid).is_none()) {
-                self.shown.lock().ghosts.insert(uuid, ghost);
-            }
-        }
-        if on("loses_the_old_definition_when_a_new_one_is_bad")
-            && defined.is_err()
-            && self.inner.by_uuid(uuid).is_some()
-        {
-            drop(self.inner.undefine(cx, uuid, 0));
-        }
-        let defined = defined.map(|brief| self.show(brief));
-        self.done(cx, uuid, defined)
+        self.define_wrongly(cx, xml, flags)
     }
 
     fn create(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
         self.enter("create");
         let created = self.inner.create(cx, xml, flags);
+        if on("defines_what_it_could_not_create") && created.is_err() {
+            drop(self.inner.define(cx, xml, 0));
+        }
         if on("keeps_transient_domains")
             && let Ok(brief) = &created
         {
@@ -317,7 +210,7 @@ impl VirtDriver for Mutant {
             return Ok(());
         }
         if on("leaves_a_ghost_of_what_was_undefined_while_it_ran")
-            && let Some(brief) = before.filter(|brief| brief.id.is_some())
+            && let Some(brief) = before.clone().filter(|brief| brief.id.is_some())
         {
             let ghost = DomainBrief {
                 id: None,
@@ -326,6 +219,11 @@ impl VirtDriver for Mutant {
                 ..brief
             };
             self.shown.lock().ghosts.insert(uuid, ghost);
+        }
+        if on("keeps_the_mark_of_what_is_undefined")
+            && let Some(brief) = before.as_ref().filter(|brief| brief.autostart)
+        {
+            self.shown.lock().marked.push(brief.uuid);
         }
         self.shown.lock().first_xml.remove(&uuid);
         self.stopped(uuid);
@@ -340,6 +238,12 @@ impl VirtDriver for Mutant {
             && let Some(brief) = self.inner.by_uuid(uuid).filter(|brief| brief.id.is_some())
         {
             return Ok(brief);
+        }
+        if on("does_not_know_autodestroy") && flags & 2 != 0 {
+            return Err(error(Code::INVALID_ARG, "unknown flags 0x2"));
+        }
+        if on("starts_only_once") && self.shown.lock().last.contains_key(&uuid) {
+            return Err(error(Code::INTERNAL, "a mutant starts a domain once and never again"));
         }
         let flags = if on("does_not_start_paused") { flags & !1 } else { flags };
         let raced = on("gives_ids_without_a_lock").then(shown::id_without_a_lock);
@@ -389,6 +293,14 @@ impl VirtDriver for Mutant {
         if on("destroy_does_nothing") && running {
             return Ok(());
         }
+        if on("destroys_nothing_that_is_paused")
+            && self
+                .inner
+                .by_uuid(uuid)
+                .is_some_and(|brief| brief.state == State::Paused)
+        {
+            return Err(error(Code::OPERATION_INVALID, "it is paused"));
+        }
         if on("destroy_of_what_is_off_succeeds") && !running && self.inner.by_uuid(uuid).is_some() {
             return Ok(());
         }
@@ -434,6 +346,9 @@ impl VirtDriver for Mutant {
             }
             return Ok(());
         }
+        if on("marks_what_is_transient") && self.inner.by_uuid(uuid).is_some_and(|brief| !brief.persistent) {
+            return Ok(());
+        }
         let done = self.inner.set_autostart(cx, uuid, on_or_off);
         self.done(cx, uuid, done)
     }
@@ -446,54 +361,19 @@ impl VirtDriver for Mutant {
         if on("tells_no_filtered_ports") {
             return Ok(Vec::new());
         }
+        if on("tells_ports_that_nobody_asked_for") {
+            return Ok(vec![PortRequest {
+                port: "mock99".to_owned(),
+                mac: "52:54:00:00:00:99".to_owned(),
+                filter: "nobodys".to_owned(),
+                parameters: Vec::new(),
+                owner: Uuid::from_bytes([6; 16]),
+                owner_name: "nobody".to_owned(),
+            }]);
+        }
         if on("filtered_ports_fails") {
             return Err(error(Code::INTERNAL, "a mutant does not know its ports"));
         }
         self.inner.filtered_ports(cx, filters)
     }
-}
-
-/// A domain that nobody defined.
-fn ghost(uuid: Uuid, name: &str) -> Option<DomainBrief> {
-    Some(DomainBrief {
-        uuid,
-        name: name.chars().take(60).collect(),
-        id: None,
-        state: State::Shutoff,
-        reason: driver_api::types::domain::Reason::UNKNOWN,
-        persistent: true,
-        autostart: false,
-        updated: false,
-        max_memory_kib: 1024,
-        memory_kib: 1024,
-        vcpus: 1,
-        os_type: "hvm".to_owned(),
-    })
-}
-
-/// A document without the elements that a driver with a short list would not know.
-fn known_only(xml: &str) -> String {
-    use driver_api::kit::xml::{Limits, Node, parse};
-    const KNOWN: [&str; 14] = [
-        "name",
-        "uuid",
-        "memory",
-        "currentMemory",
-        "vcpu",
-        "os",
-        "devices",
-        "title",
-        "description",
-        "metadata",
-        "cputune",
-        "memtune",
-        "blkiotune",
-        "features",
-    ];
-    let Ok(mut root) = parse(xml.as_bytes(), driver_api::error::Origin::XML, &Limits::default()) else {
-        return xml.to_owned();
-    };
-    root.children
-        .retain(|node| matches!(node, Node::Element(child) if KNOWN.contains(&child.name.as_str())));
-    root.to_string()
 }

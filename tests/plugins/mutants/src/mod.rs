@@ -12,7 +12,8 @@
 //! service   a host that the reference sees distorted
 //! shown     lists and look-ups that lie
 //! files     definitions that are lost or torn
-//! domain, more, filter    the methods
+//! document  documents read and printed carelessly
+//! domain, define, more, filter    the methods
 //! table     what it exports
 //! ```
 
@@ -27,6 +28,8 @@
 )]
 
 mod crash;
+mod define;
+mod document;
 mod domain;
 mod files;
 mod filter;
@@ -99,6 +102,9 @@ impl Driver for Mutant {
         if on("autostart_does_nothing") {
             return Ok(());
         }
+        if on("autostart_starts_all") {
+            self.start_all(cx);
+        }
         self.inner.autostart(cx)
     }
 
@@ -129,6 +135,13 @@ impl Mutant {
         }
         crash::in_method(method);
         process::in_method(method);
+    }
+
+    fn start_all(&self, cx: &mut Cx<'_, Unlocked>) {
+        use driver_api::driver::VirtDriver;
+        for brief in self.inner.list() {
+            drop(self.inner.start(cx, brief.uuid, 0));
+        }
     }
 
     fn end_all_guests(&self) {

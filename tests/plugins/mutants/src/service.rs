@@ -120,6 +120,15 @@ extern "C" fn emit(obj: HostObj, event: EventRecord) -> RResult<(), Fault> {
     if on("event_with_wrong_id") && of(STARTED) {
         return (table.emit)(obj, EventRecord { id: -1, ..event });
     }
+    if on("events_without_a_name") {
+        return (table.emit)(
+            obj,
+            EventRecord {
+                name: RString::new(),
+                ..event
+            },
+        );
+    }
     (table.emit)(obj, event)
 }
 
