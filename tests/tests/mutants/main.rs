@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use table::{Mutant, Table};
+use verdict::Asked;
 
 /// What mutants were found to fail, for who writes the table anew.
 type Found = Arc<Mutex<Vec<(String, Vec<String>)>>>;
@@ -66,7 +67,16 @@ fn library(name: &str) -> PathBuf {
 }
 
 fn reference_passes() -> Result<(), Failed> {
-    let run = verdict::run(&library("libmock.so"), "", &fixtures(), 60, &[]);
+    let run = verdict::run(
+        &library("libmock.so"),
+        &fixtures(),
+        Asked {
+            mutant: "",
+            seconds: 120,
+            only: &[],
+            costly: true,
+        },
+    );
     let all: Vec<&str> = catalogue::all().map(|check| check.id).collect();
     assert_eq!(run.failed, [""; 0], "{}", run.text);
     assert_eq!(run.warned, [""; 0], "{}", run.text);
@@ -102,7 +112,16 @@ fn fails_what_it_names(mutant: &Mutant, bless: Option<&Found>) -> Result<(), Fai
     } else {
         mutant.name.as_str()
     };
-    let run = verdict::run(&plugin, name, &fixtures(), mutant.seconds, &mutant.only);
+    let run = verdict::run(
+        &plugin,
+        &fixtures(),
+        Asked {
+            mutant: name,
+            seconds: mutant.seconds,
+            only: &mutant.only,
+            costly: mutant.costly,
+        },
+    );
     if let Some(found) = bless {
         let mut found = found.lock().expect("no thread died with it");
         found.push((mutant.name.clone(), run.failed));

@@ -29,6 +29,9 @@ pub(crate) struct Mutant {
     /// Groups of checks that it is tried on, where all of them would take too long.
     #[serde(default)]
     pub(crate) only: Vec<String>,
+    /// Whether it is tried on the checks that take as long as all others together (`verdict::COSTLY`).
+    #[serde(default)]
+    pub(crate) costly: bool,
     /// The musts that it fails: these and no others.
     pub(crate) kills: Vec<String>,
 }
@@ -70,6 +73,9 @@ impl Mutant {
         }
         if !self.only.is_empty() {
             text.push_str(&format!("only = [{}]\n", quoted(&self.only)));
+        }
+        if self.costly {
+            text.push_str("costly = true\n");
         }
         text.push_str(&format!("kills = [{}]\n", quoted(&self.kills)));
         text

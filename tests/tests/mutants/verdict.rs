@@ -16,19 +16,50 @@ pub(crate) struct Verdicts {
     pub(crate) text: String,
 }
 
-/// Runs every check, or those of some groups, on a plug-in, with the mutant of that name on if it has one.
-pub(crate) fn run(plugin: &Path, mutant: &str, fixtures: &Path, seconds: u64, only: &[String]) -> Verdicts {
+/// Checks that take as long as all others together; only mutants that are about them are tried on them.
+pub(crate) const COSTLY: [&str; 2] = ["FAULT-004", "LEAK-004"];
+
+/// How the suite is run on a plug-in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// The mutant that is on; none for the reference.
+    pub(crate) mutant: &'a str,
+    /// How many seconds a check may take.
+    pub(crate) seconds: u64,
+    /// The groups of checks; all when there is none.
+    pub(crate) only: &'a [String],
+    /// Whether the costly checks are among them.
+    pub(crate) costly: bool,
+}
+
+/// A folder in memory, where syncing a file takes no time; none where programs can not be mapped from there.
+fn memory() -> Option<&'static Path> {
+    const FOLDER: &str = "/dev/shm";
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    let mount = mounts.lines().rfind(|line| line.split(' ').nth(1) == Some(FOLDER))?;
+    let options = mount.split(' ').nth(3)?;
+    (!options.split(',').any(|option| option == "noexec" || option == "ro")).then_some(Path::new(FOLDER))
+}
+
+/// Runs checks on a plug-in.
+pub(crate) fn run(plugin: &Path, fixtures: &Path, asked: Asked<'_>) -> Verdicts {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     // As many trials run at once as there are processors; each takes its checks one by one.
     command.arg("run").arg(plugin).args(["--jobs", "1", "--seed", "7"]);
     command
         .arg("--config")
         .arg(fixtures)
-        .args(["--timeout", &seconds.to_string()]);
-    for group in only {
+        .args(["--timeout", &asked.seconds.to_string()]);
+    for group in asked.only {
         command.args(["--filter", group]);
     }
-    command.env("LOCKSTEP_MUTANT", mutant);
+    if !asked.costly {
+        command.args(COSTLY.iter().flat_map(|id| ["--skip", id]));
+    }
+    if let Some(folder) = memory() {
+        command.env("TMPDIR", folder);
+    }
+    command.env("LOCKSTEP_MUTANT", asked.mutant);
     let output = command.output().expect("the suite can be started");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(
