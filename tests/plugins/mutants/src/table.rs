@@ -37,14 +37,14 @@ fn virt() -> &'static VirtV1 {
     VIRT.get_or_init(|| {
         let mut table = *serve::virt::table::<Mutant>();
         if on("says_what_is_no_text") {
-            table.dump_xml = no_text;
+            table.capabilities = no_text;
         }
         table
     })
 }
 
 /// Bytes that are not UTF-8, where text is promised.
-extern "C" fn no_text(_: Obj, _: Uuid, _: u32) -> RResult<RString, Fault> {
+extern "C" fn no_text(_: Obj) -> RResult<RString, Fault> {
     // SAFETY: none: a text that is none is what this mutant is for.
     ROk(unsafe { RString::from_utf8_unchecked(vec![0x3c_u8, 0xff, 0xfe, 0x80, 0x3e].into()) })
 }
