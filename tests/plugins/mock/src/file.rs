@@ -92,7 +92,14 @@ pub(crate) fn list(folder: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
 /// Moves a file that can not be used out of the way, so that the others can be.
 pub(crate) fn set_aside(path: &Path, why: &dyn std::fmt::Display) {
     tracing::warn!(file = %path.display(), %why, "a file can not be used and is set aside");
-    if let Err(error) = fs::rename(path, beside(path, ASIDE)) {
+    // Beside what was set aside before: it may be all that is left of what somebody wrote.
+    let mut places = (0_u32..).map(|number| match number {
+        0 => beside(path, ASIDE),
+        number => beside(path, &format!("{ASIDE}-{number}")),
+    });
+    let free = places.find(|place| place.symlink_metadata().is_err());
+    let moved = free.map_or(Ok(()), |place| fs::rename(path, place));
+    if let Err(error) = moved {
         tracing::warn!(file = %path.display(), %error, "it could not be set aside");
     }
 }
