@@ -29,7 +29,7 @@ pub(crate) struct Mutant {
     /// Groups of checks that it is tried on, where all of them would take too long.
     #[serde(default)]
     pub(crate) only: Vec<String>,
-    /// Whether it is tried on the checks that take as long as all others together (`verdict::COSTLY`).
+    /// Whether it is tried on the checks that take as long as all others together (`COSTLY`).
     #[serde(default)]
     pub(crate) costly: bool,
     /// The musts that it fails: these and no others.

@@ -16,9 +16,6 @@ pub(crate) struct Verdicts {
     pub(crate) text: String,
 }
 
-/// Checks that take as long as all others together; only mutants that are about them are tried on them.
-pub(crate) const COSTLY: [&str; 2] = ["FAULT-004", "LEAK-004"];
-
 /// How the suite is run on a plug-in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
@@ -26,10 +23,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) mutant: &'a str,
     /// How many seconds a check may take.
     pub(crate) seconds: u64,
-    /// The groups of checks; all when there is none.
-    pub(crate) only: &'a [String],
-    /// Whether the costly checks are among them.
-    pub(crate) costly: bool,
+    /// The checks; all when there is none.
+    pub(crate) checks: &'a [&'a str],
 }
 
 /// A folder in memory, where syncing a file takes no time; none where programs can not be mapped from there.
@@ -50,12 +45,7 @@ pub(crate) fn run(plugin: &Path, fixtures: &Path, asked: Asked<'_>) -> Verdicts 
         .arg("--config")
         .arg(fixtures)
         .args(["--timeout", &asked.seconds.to_string()]);
-    for group in asked.only {
-        command.args(["--filter", group]);
-    }
-    if !asked.costly {
-        command.args(COSTLY.iter().flat_map(|id| ["--skip", id]));
-    }
+    command.args(asked.checks.iter().flat_map(|id| ["--filter", id]));
     if let Some(folder) = memory() {
         command.env("TMPDIR", folder);
     }

@@ -57,7 +57,7 @@ impl Mutant {
         } else {
             xml.to_owned()
         };
-        if on("writes_definitions_in_place") && self.inner.by_uuid(uuid).is_some() {
+        if on("writes_definitions_in_place") && self.inner.by_uuid(uuid).is_some_and(|known| known.name == name) {
             files::torn_define(&self.config, uuid, xml);
         }
         let known = self.inner.by_name(&name);
