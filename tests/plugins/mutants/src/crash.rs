@@ -28,9 +28,6 @@ pub(super) fn in_method(method: &str) {
     if on("panics_in_resume") && here("resume") {
         panic!("a mutant panics in resume");
     }
-    if on("panics_in_delete_binding") && here("delete_binding") {
-        panic!("a mutant panics in delete_binding");
-    }
     if on("panics_in_drop") && here("reboot") {
         let _bomb = Bomb;
     }

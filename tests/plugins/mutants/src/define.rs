@@ -24,6 +24,15 @@ impl Mutant {
         if on("overflows_its_stack") {
             let _deep = crash::descend(depth(xml) * 16);
         }
+        if on("reads_long_documents_slowly") && xml.len() > 1 << 18 {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+        if on("takes_odd_uuids_for_others")
+            && let Some(text) = element(xml, "uuid").filter(|text| uuid != Uuid::default() && *text != uuid.to_string())
+        {
+            let other = Uuid::from_bytes([5; 16]).to_string();
+            return self.inner.define(cx, &xml.replacen(text, &other, 1), flags);
+        }
         if on("logs_secrets") {
             tracing::info!(document = xml, "domain defined");
         }

@@ -60,12 +60,13 @@ impl Devices for Mutant {
         if on("attaches_nothing") && self.inner.by_uuid(uuid).is_some() {
             return Ok(());
         }
-        // With both flags one half is done before the other is known to work.
-        if on("attaches_by_halves") && flags & 3 == 3 {
-            self.inner.attach_device(cx, uuid, xml, (flags & !3) | 2)?;
-            return self.inner.attach_device(cx, uuid, xml, (flags & !3) | 1).map_err(told);
-        }
         let taken = self.inner.attach_device(cx, uuid, xml, flags);
+        if on("panics_at_bad_devices")
+            && let Err(error) = &taken
+            && error.code() == Code::XML_ERROR
+        {
+            panic!("a mutant counts on devices that are some: {error}");
+        }
         match taken {
             Err(error) if on("attaches_a_target_twice") && error.code() == Code::OPERATION_FAILED => Ok(()),
             other => other.map_err(told),
@@ -159,6 +160,14 @@ impl Stats for Mutant {
                 figure.name = figure.name.replace('.', "_");
             }
         }
+        if on("counters_go_back") {
+            use driver_api::types::param::Value;
+            for figure in figures.iter_mut().filter(|figure| figure.name.ends_with(".time")) {
+                if let Value::Ulong(time) = figure.value {
+                    figure.value = Value::Ulong(u64::MAX / 2 - time);
+                }
+            }
+        }
         if on("figures_that_nobody_asked_for") {
             return self.inner.stats(uuid, u32::MAX);
         }
@@ -191,6 +200,12 @@ impl Control for Mutant {
 
     fn rename(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, name: &str) -> Result<DomainBrief> {
         self.enter("rename");
+        if on("renames_without_the_document") {
+            let xml = self.inner.dump_xml(uuid, 2).map_err(told)?;
+            let renamed = self.inner.rename(cx, uuid, name).map_err(told)?;
+            self.shown.lock().old_documents.insert(uuid, xml);
+            return Ok(renamed);
+        }
         let renamed = self.inner.rename(cx, uuid, name);
         match renamed {
             Err(error) if on("renames_only_in_words") && error.code() == Code::OPERATION_FAILED => self
@@ -209,14 +224,14 @@ impl Control for Mutant {
         if on("peeks_at_any_path") && self.inner.by_uuid(uuid).is_some() {
             return Ok(vec![0; usize::try_from(size).unwrap_or(0)]);
         }
-        if on("peeks_too_little") {
-            return self.inner.block_peek(uuid, disk, offset, size / 2).map_err(told);
-        }
         self.inner.block_peek(uuid, disk, offset, size).map_err(told)
     }
 
     fn set_autostart_once(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, on_or_off: bool) -> Result<()> {
         self.enter("set_autostart_once");
+        if on("marks_for_ever_what_is_marked_once") {
+            return self.inner.set_autostart(cx, uuid, on_or_off).map_err(told);
+        }
         self.inner.set_autostart_once(cx, uuid, on_or_off).map_err(told)
     }
 

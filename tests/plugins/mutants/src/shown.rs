@@ -16,6 +16,8 @@ pub(super) struct Shown {
     pub(super) ghosts: HashMap<Uuid, DomainBrief>,
     /// Definitions as they were the first time.
     pub(super) first_xml: HashMap<Uuid, String>,
+    /// Definitions as they were under another name.
+    pub(super) old_documents: HashMap<Uuid, String>,
     /// Ids that are shown in the place of others.
     pub(super) ids: HashMap<Uuid, i32>,
     /// The last ids of domains.
