@@ -27,7 +27,8 @@ pub(crate) struct Def {
 }
 
 impl Def {
-    /// Reads a document of a client's. What it leaves open is settled here for good: UUID and hardware addresses.
+    /// Reads a document of a client's. What it leaves open is settled here for good: UUID and hardware addresses; and a
+    /// UUID is written in one way only.
     ///
     /// # Errors
     /// 27 with the place for what is no domain, 8 for another driver's.
@@ -44,7 +45,7 @@ impl Def {
             let at = element.children.iter().position(after_name).map_or(0, |at| at + 1);
             element.children.insert(at, Node::Element(uuid));
         }
-        Self::of(element)?.with_addresses()
+        Self::of(element)?.with_plain_uuid()?.with_addresses()
     }
 
     /// What an element says.

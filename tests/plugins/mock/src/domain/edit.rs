@@ -45,6 +45,16 @@ impl Def {
         })
     }
 
+    /// The definition with its UUID as everybody writes it, however its author did.
+    pub(super) fn with_plain_uuid(self) -> Result<Self> {
+        let plain = self.uuid.to_string();
+        let written = self.element.child("uuid").map(Element::text);
+        match written {
+            Some(written) if written == plain => Ok(self),
+            _ => self.with_text("uuid", &plain),
+        }
+    }
+
     /// The definition with a hardware address for each interface that names none, for good: made of the domain's UUID and
     /// the place, so that it is nobody else's.
     pub(super) fn with_addresses(self) -> Result<Self> {

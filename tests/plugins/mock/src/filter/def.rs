@@ -2,7 +2,7 @@
 
 use crate::fault::{Part, fault};
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::kit::xml::{Element, Limits, parse};
+use driver_api::kit::xml::{Element, Limits, Node, parse};
 use driver_api::types::filter::FilterBrief;
 use driver_api::types::uuid::Uuid;
 
@@ -107,9 +107,19 @@ impl FilterDef {
                 fault(Part::Filter, Code::SYSTEM_ERROR, "cannot make up a UUID for the filter").because(error)
             })?;
             let uuid = Element::new("uuid").with_text(random);
-            element.children.insert(0, driver_api::kit::xml::Node::Element(uuid));
+            element.children.insert(0, Node::Element(uuid));
         }
-        Self::of(element)
+        let def = Self::of(element)?;
+        let mut element = def.element.clone();
+        // A UUID is written in one way only, however its author did.
+        for node in &mut element.children {
+            if let Node::Element(child) = node
+                && child.name == "uuid"
+            {
+                *child = Element::new("uuid").with_text(def.uuid);
+            }
+        }
+        Ok(Self { element, ..def })
     }
 
     /// What an element says.
