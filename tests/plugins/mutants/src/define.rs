@@ -82,15 +82,6 @@ impl Mutant {
             self.shown.lock().ghosts.insert(uuid, twin.clone());
             return Ok(twin);
         }
-        if on("changes_the_uuid_of_a_name")
-            && let Some(known) = self
-                .inner
-                .by_name(&name)
-                .filter(|known| known.uuid != uuid && uuid != Uuid::default())
-        {
-            let xml = xml.replace(&uuid.to_string(), &known.uuid.to_string());
-            return self.inner.define(cx, &xml, flags);
-        }
         let defined = self.inner.define(cx, &expanded_xml, Self::flags(flags));
         if let Ok(brief) = &defined {
             files::after_define(&self.config, brief.uuid);
@@ -117,12 +108,6 @@ impl Mutant {
             if let Some(ghost) = ghost(uuid, &name).filter(|_| self.inner.by_uuid(uuid).is_none()) {
                 self.shown.lock().ghosts.insert(uuid, ghost);
             }
-        }
-        if on("loses_the_old_definition_when_a_new_one_is_bad")
-            && defined.is_err()
-            && self.inner.by_uuid(uuid).is_some()
-        {
-            drop(self.inner.undefine(cx, uuid, 0));
         }
         let defined = defined.map(|brief| self.show(brief));
         self.done(cx, uuid, defined)

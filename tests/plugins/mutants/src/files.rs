@@ -47,13 +47,6 @@ pub(super) fn in_open(config: &Config) {
     if on("uses_ids_again_after_a_restart") {
         drop(fs::remove_file(config.run_dir.join("last-id")));
     }
-    if on("reads_what_was_never_finished") {
-        for path in files_in(&config.conf_dir.join("domains")) {
-            if path.extension().is_some_and(|ending| ending == "new") {
-                drop(fs::rename(&path, path.with_extension("")));
-            }
-        }
-    }
 }
 
 pub(super) fn in_bring_up(config: &Config) -> Result<()> {

@@ -56,10 +56,6 @@ impl FilterDriver for Mutant {
     fn define_filter(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<FilterBrief> {
         self.enter("define_filter");
         let flags = if on("takes_unknown_filter_flags") { 0 } else { flags };
-        if on("defines_filters_without_update") {
-            // Stored without keeping guests' ports from being made meanwhile.
-            let _filters = cx.filters()?;
-        }
         if on("takes_filters_that_go_round") {
             let round = self.inner.define_filter(cx, xml, flags);
             return match round {
@@ -168,9 +164,6 @@ impl BindingDriver for Mutant {
     }
 
     fn attach_port(&self, cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()> {
-        if on("attaches_no_port") {
-            return Ok(());
-        }
         match self.inner.attach_port(cx, request) {
             Err(error) if on("attaches_ports_without_a_filter") && error.code() == Code::NO_NWFILTER => Ok(()),
             other => other.map_err(told),
@@ -187,9 +180,6 @@ impl BindingDriver for Mutant {
 
 impl Inspect for Mutant {
     fn facts(&self) -> Result<Vec<(String, String)>> {
-        if on("knows_no_facts") {
-            return Ok(Vec::new());
-        }
         self.inner.facts()
     }
 

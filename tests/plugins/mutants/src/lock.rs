@@ -66,12 +66,6 @@ pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -
         drop(std::thread::spawn(move || release(call, guest)).join());
         release(call, guest);
     }
-    if on("upgrades_a_lock") {
-        let shared = acquire(call, UPDATE, 0);
-        let exclusive = acquire(call, UPDATE, EXCLUSIVE);
-        release(call, exclusive);
-        release(call, shared);
-    }
     if on("spawns_under_a_lock") {
         let guest = acquire(call, domain(uuid), EXCLUSIVE);
         service::survivors(call);

@@ -17,7 +17,6 @@ fn told(error: Error) -> Error {
     match error.code() {
         Code::NO_DOMAIN if on("no_domain_is_an_internal_error") => recoded(error, 1),
         Code::OPERATION_INVALID if on("wrong_state_is_an_internal_error") => recoded(error, 1),
-        Code::DEVICE_MISSING if on("missing_device_is_an_internal_error") => recoded(error, 1),
         Code::XML_ERROR if on("bad_document_is_an_internal_error") => recoded(error, 1),
         _ => error,
     }
@@ -30,9 +29,6 @@ impl Console for Mutant {
                 guest: GuestId(1),
                 index: 0,
             });
-        }
-        if on("any_console_is_the_first") {
-            return self.inner.console(uuid, None).map_err(told);
         }
         self.inner.console(uuid, alias).map_err(told)
     }
@@ -75,10 +71,7 @@ impl Devices for Mutant {
 
     fn detach_device(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, xml: &str, flags: u32) -> Result<()> {
         self.enter("detach_device");
-        match self.inner.detach_device(cx, uuid, xml, flags) {
-            Err(error) if on("detaches_what_is_not_there") && error.code() == Code::DEVICE_MISSING => Ok(()),
-            other => other.map_err(told),
-        }
+        self.inner.detach_device(cx, uuid, xml, flags).map_err(told)
     }
 
     fn detach_alias(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, alias: &str, flags: u32) -> Result<()> {
@@ -98,14 +91,6 @@ impl Devices for Mutant {
 impl Resources for Mutant {
     fn set_memory(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, kib: u64, flags: u32) -> Result<()> {
         self.enter("set_memory");
-        if on("memory_is_not_set")
-            && self
-                .inner
-                .by_uuid(uuid)
-                .is_some_and(|brief| kib <= brief.max_memory_kib)
-        {
-            return Ok(());
-        }
         match self.inner.set_memory(cx, uuid, kib, flags) {
             Err(error) if on("takes_more_memory_than_there_is") && error.code() == Code::INVALID_ARG => Ok(()),
             other => other.map_err(told),
@@ -141,10 +126,9 @@ impl Resources for Mutant {
         if on("limits_are_not_set") && self.inner.by_uuid(uuid).is_some() {
             return Ok(());
         }
-        match self.inner.set_parameters(cx, uuid, set, device, params, flags) {
-            Err(error) if on("takes_unknown_limits") && error.code() == Code::CONFIG_UNSUPPORTED => Ok(()),
-            other => other.map_err(told),
-        }
+        self.inner
+            .set_parameters(cx, uuid, set, device, params, flags)
+            .map_err(told)
     }
 }
 
@@ -168,16 +152,10 @@ impl Stats for Mutant {
                 }
             }
         }
-        if on("figures_that_nobody_asked_for") {
-            return self.inner.stats(uuid, u32::MAX);
-        }
         Ok(figures)
     }
 
     fn addresses(&self, uuid: Uuid, source: AddressSource) -> Result<Vec<InterfaceAddresses>> {
-        if on("addresses_of_what_is_off") && self.inner.by_uuid(uuid).is_some_and(|brief| brief.id.is_none()) {
-            return Ok(Vec::new());
-        }
         self.inner.addresses(uuid, source).map_err(told)
     }
 }

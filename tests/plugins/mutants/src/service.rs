@@ -57,7 +57,7 @@ extern "C" fn query(obj: HostObj, id: Id<'_>) -> ROption<Interface> {
     match id.as_str() {
         EventV1::ID if real::<EventV1>().is_some() => ROption::RSome(Interface::of(&EVENTS)),
         NoticeV1::ID if real::<NoticeV1>().is_some() => ROption::RSome(Interface::of(&NOTICES)),
-        PortsV1::ID if real::<PortsV1>().is_some() => ROption::RSome(Interface::of(&PORTS)),
+        PortsV1::ID => ports(),
         LockV1::ID => locks(),
         LogV1::ID if on("ignores_the_level") => log(),
         _ => (host.query)(obj, id),
@@ -66,11 +66,7 @@ extern "C" fn query(obj: HostObj, id: Id<'_>) -> ROption<Interface> {
 
 static EVENTS: EventV1 = EventV1 { emit };
 static NOTICES: NoticeV1 = NoticeV1 { notify };
-static PORTS: PortsV1 = PortsV1 {
-    attach,
-    detach,
-    filtered,
-};
+static PORTS: OnceLock<PortsV1> = OnceLock::new();
 static LOCKS: OnceLock<LockV1> = OnceLock::new();
 
 fn locks() -> ROption<Interface> {
@@ -117,9 +113,6 @@ extern "C" fn emit(obj: HostObj, event: EventRecord) -> RResult<(), Fault> {
         let before = HELD_BACK.lock().replace(event);
         return before.map_or(ROk(()), |before| (table.emit)(obj, before));
     }
-    if on("event_with_wrong_id") && of(STARTED) {
-        return (table.emit)(obj, EventRecord { id: -1, ..event });
-    }
     if on("events_without_a_name") {
         return (table.emit)(
             obj,
@@ -140,24 +133,11 @@ extern "C" fn notify(obj: HostObj, notice: NoticeRecord) -> RResult<(), Fault> {
     }
 }
 
-extern "C" fn attach(obj: HostObj, call: Call, port: PortRecord) -> RResult<(), Fault> {
-    match real::<PortsV1>() {
-        Some(_) if on("starts_without_its_filter") => ROk(()),
-        Some(table) if on("ignores_a_filter_that_fails") => {
-            drop((table.attach)(obj, call, port).into_result());
-            ROk(())
-        }
-        Some(table) => (table.attach)(obj, call, port),
-        None => ROk(()),
-    }
-}
-
-extern "C" fn detach(obj: HostObj, call: Call, port: abi_stable::std_types::RStr<'_>) -> RResult<(), Fault> {
-    match real::<PortsV1>() {
-        Some(_) if on("keeps_the_port_of_a_guest_that_is_gone") => ROk(()),
-        Some(table) => (table.detach)(obj, call, port),
-        None => ROk(()),
-    }
+fn ports() -> ROption<Interface> {
+    let Some(real) = real::<PortsV1>() else {
+        return ROption::RNone;
+    };
+    ROption::RSome(Interface::of(PORTS.get_or_init(|| PortsV1 { filtered, ..*real })))
 }
 
 extern "C" fn filtered(obj: HostObj, call: Call, filters: RVec<RString>) -> RResult<RVec<PortRecord>, Fault> {

@@ -3,7 +3,7 @@
 use super::which::on;
 use crate::core::Mock;
 use driver_api::driver::VirtDriver;
-use driver_api::types::domain::{DomainBrief, Reason, State};
+use driver_api::types::domain::DomainBrief;
 use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -58,15 +58,6 @@ impl Shown {
         }
         if on("keeps_the_id_after_the_end") && brief.id.is_none() {
             brief.id = self.last.get(&brief.uuid).copied();
-        }
-        if on("gives_no_reason") && brief.state == State::Shutoff {
-            brief.reason = Reason::UNKNOWN;
-        }
-        if on("says_running_when_paused") && brief.state == State::Paused {
-            brief.state = State::Running;
-        }
-        if on("forgets_to_say_persistent") {
-            brief.persistent = false;
         }
         if on("shows_the_wrong_memory") {
             brief.max_memory_kib += 1;

@@ -75,12 +75,6 @@ pub(super) fn sleep_for_ever() -> ! {
     }
 }
 
-/// Ignores a signal for the whole process.
-pub(super) fn ignore_interrupts() {
-    // SAFETY: ignoring a signal runs no code of ours.
-    let _before = unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
-}
-
 /// Changes the mask for new files of the whole process.
 pub(super) fn open_the_mask() {
     // SAFETY: a system call without pointers.

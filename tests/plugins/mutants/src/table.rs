@@ -56,9 +56,6 @@ extern "C" fn query(id: export::Id<'_>) -> export::Found {
     if on("offers_the_wrong_layout") && id.as_str() == ConsoleV1::ID {
         return ROption::RSome(Interface::of(&WRONG));
     }
-    if on("answers_any_question") && !id.as_str().ends_with("/1") {
-        return ROption::RSome(Interface::of(virt()));
-    }
     export::find(
         id,
         &[
