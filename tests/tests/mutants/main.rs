@@ -29,7 +29,7 @@ use table::{Mutant, Table};
 use verdict::Asked;
 
 /// Checks that take as long as all others together; only mutants that are about them are tried on them.
-const COSTLY: [&str; 2] = ["FAULT-004", "LEAK-004"];
+const COSTLY: [&str; 3] = ["CONC-008", "FAULT-004", "LEAK-004"];
 
 /// One of so many checks that a mutant is not to fail is tried all the same.
 const SAMPLE: usize = 8;

@@ -37,7 +37,7 @@ pub(crate) struct Mutant {
 }
 
 const fn patience() -> u64 {
-    20
+    60
 }
 
 impl Table {
