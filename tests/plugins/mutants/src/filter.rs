@@ -26,12 +26,23 @@ fn between<'x>(xml: &'x str, begin: &str) -> Option<&'x str> {
     rest[1..].split_once(mark).map(|(text, _)| text)
 }
 
+/// The filter without its rules.
+fn emptied(xml: &str) -> String {
+    match (xml.find("<rule"), xml.rfind("</rule>").map(|at| at + "</rule>".len())) {
+        (Some(begin), Some(end)) if begin < end => format!("{}{}", &xml[..begin], &xml[end..]),
+        _ => xml.to_owned(),
+    }
+}
+
 impl FilterDriver for Mutant {
     fn filters(&self) -> Vec<FilterBrief> {
-        lock::in_read(&self.host);
+        lock::in_filter_read(&self.host);
         let hidden = self.shown.lock().hidden.clone();
         let mut filters = self.inner.filters();
         filters.retain(|filter| !hidden.contains(&filter.uuid));
+        if on("lists_a_filter_twice") {
+            filters.extend(filters.first().cloned());
+        }
         filters
     }
 
@@ -66,6 +77,33 @@ impl FilterDriver for Mutant {
                 }
                 other => other.map_err(told),
             };
+        }
+        let known =
+            between(xml, "name=").and_then(|name| self.inner.filters().into_iter().find(|known| known.name == name));
+        if on("refuses_the_same_filter_again") && known.is_some_and(|known| xml.contains(&known.uuid.to_string())) {
+            return Err(recoded(
+                super::error(Code::OPERATION_FAILED, "that filter is there already"),
+                9,
+            ));
+        }
+        if on("gives_all_filters_the_same_uuid") && !xml.contains("<uuid>") && xml.contains("</filter>") {
+            let uuid = format!("<uuid>{}</uuid></filter>", Uuid::from_bytes([7; 16]));
+            return self
+                .inner
+                .define_filter(cx, &xml.replacen("</filter>", &uuid, 1), flags);
+        }
+        if on("refuses_references_that_lead_nowhere")
+            && let Some(name) = between(xml, "filterref filter=")
+            && !self.inner.filters().iter().any(|known| known.name == name)
+        {
+            return Err(super::error(Code::NO_NWFILTER, "there is no such filter to refer to"));
+        }
+        if on("asks_for_filters_again_in_a_helper") {
+            lock::helper_reads_again(&self.host, cx)?;
+        }
+        if on("opens_filters_while_they_change") {
+            drop(self.inner.define_filter(cx, &emptied(xml), flags));
+            std::thread::sleep(std::time::Duration::from_millis(3));
         }
         let defined = self.inner.define_filter(cx, xml, flags);
         if on("shows_the_first_filter_for_ever")
@@ -108,6 +146,7 @@ impl FilterDriver for Mutant {
 
 impl BindingDriver for Mutant {
     fn bindings(&self) -> Vec<BindingBrief> {
+        lock::in_filter_read(&self.host);
         let mut bindings = self.inner.bindings();
         let half = self.shown.lock().half_bound.clone();
         bindings.extend(half.into_iter().map(|(port, filter)| BindingBrief { port, filter }));
@@ -164,6 +203,12 @@ impl BindingDriver for Mutant {
     }
 
     fn attach_port(&self, cx: &mut Cx<'_, Update>, request: &PortRequest) -> Result<()> {
+        if on("refuses_what_is_in_force") && self.inner.binding_xml(&request.port, 0).is_ok() {
+            return Err(super::error(Code::OPERATION_FAILED, "that port is filtered already"));
+        }
+        if on("attaches_with_locks_of_its_own") {
+            let _virt = cx.virt_write()?;
+        }
         match self.inner.attach_port(cx, request) {
             Err(error) if on("attaches_ports_without_a_filter") && error.code() == Code::NO_NWFILTER => Ok(()),
             other => other.map_err(told),
@@ -180,11 +225,19 @@ impl BindingDriver for Mutant {
 
 impl Inspect for Mutant {
     fn facts(&self) -> Result<Vec<(String, String)>> {
+        if on("knows_no_facts") {
+            return Ok(Vec::new());
+        }
         self.inner.facts()
     }
 
     fn show_port(&self, port: &str) -> Result<PortView> {
+        lock::in_filter_read(&self.host);
         let mut view = self.inner.show_port(port).map_err(told)?;
+        if on("shows_a_port_as_it_was_first") {
+            let mut shown = self.shown.lock();
+            return Ok(shown.first_views.entry(port.to_owned()).or_insert(view).clone());
+        }
         if on("shows_no_rules") {
             view.rules.clear();
         }
@@ -211,6 +264,12 @@ impl Inspect for Mutant {
     }
 
     fn start_trace(&self, port: &str) -> Result<u64> {
+        if on("traces_without_a_bound") {
+            return match self.inner.start_trace(port) {
+                Err(error) if error.code() == Code::OPERATION_INVALID => Ok(4711),
+                other => other.map_err(told),
+            };
+        }
         if on("numbers_traces_from_one") {
             return self.inner.start_trace(port).map(|_| 1).map_err(told);
         }
@@ -233,6 +292,14 @@ impl Inspect for Mutant {
 
     fn reload(&self, cx: &mut Cx<'_, Unlocked>) -> Result<()> {
         self.enter("reload");
+        if on("reads_nothing_anew") {
+            return Ok(());
+        }
+        if on("drops_bindings_when_it_reads_anew") {
+            for bound in self.inner.bindings() {
+                drop(self.inner.delete_binding(cx, &bound.port));
+            }
+        }
         self.inner.reload(cx).map_err(told)
     }
 }

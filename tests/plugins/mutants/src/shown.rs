@@ -4,6 +4,7 @@ use super::which::on;
 use crate::core::Mock;
 use driver_api::driver::VirtDriver;
 use driver_api::types::domain::DomainBrief;
+use driver_api::types::inspect::PortView;
 use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -18,6 +19,8 @@ pub(super) struct Shown {
     pub(super) first_xml: HashMap<Uuid, String>,
     /// Definitions as they were under another name.
     pub(super) old_documents: HashMap<Uuid, String>,
+    /// Ports as they were the first time.
+    pub(super) first_views: HashMap<String, PortView>,
     /// Ids that are shown in the place of others.
     pub(super) ids: HashMap<Uuid, i32>,
     /// The last ids of domains.
