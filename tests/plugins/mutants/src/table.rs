@@ -3,7 +3,7 @@
 use super::which::on;
 use super::{Mutant, service};
 use abi_stable::StableAbi;
-use abi_stable::std_types::{RErr, ROk, ROption, RResult, RSlice, RStr, RString};
+use abi_stable::std_types::{ROk, ROption, RResult, RSlice, RString};
 use driver_api::abi::interface::{Interface, Table};
 use driver_api::abi::manifest::{KIND_NWFILTER, KIND_VIRT, Manifest, Text, texts};
 use driver_api::abi::root::{HostRef, Obj, Root};
@@ -76,21 +76,6 @@ extern "C" fn query(id: export::Id<'_>) -> export::Found {
 
 extern "C" fn create(host: HostRef, config: RSlice<'_, Pair>) -> RResult<Obj, Fault> {
     let lacks = |id: &str| !service::offers(&host, id);
-    let optional = [
-        ("ends_without_notices", "notice/1"),
-        ("ends_without_events", "event/1"),
-        ("ends_without_ports", "ports/1"),
-    ];
-    for (mutant, id) in optional {
-        if on(mutant) && lacks(id) {
-            return RErr(Fault {
-                code: 1,
-                origin: 0,
-                flags: 0,
-                message: RStr::from("something is missing").into(),
-            });
-        }
-    }
     if on("breaks_without_notices") && lacks("notice/1") {
         std::process::abort();
     }
