@@ -103,18 +103,40 @@ fn reference_passes() -> Result<(), Failed> {
 
 /// By the table alone: that it is true is what the mutants' own trials say.
 fn every_check_is_failed(table: &Table) -> Result<(), Failed> {
-    let failed: BTreeSet<&str> = table
+    let named: BTreeSet<&str> = table
         .mutant
         .iter()
         .flat_map(|mutant| &mutant.kills)
         .map(String::as_str)
         .collect();
-    let musts = catalogue::all().filter(|check| check.level == Level::Must);
-    let alive: Vec<&str> = musts.map(|check| check.id).filter(|id| !failed.contains(id)).collect();
-    if alive.is_empty() {
-        return Ok(());
+    let unproven: BTreeSet<&str> = table.unproven.iter().map(String::as_str).collect();
+    let musts: BTreeSet<&str> = catalogue::all()
+        .filter(|check| check.level == Level::Must)
+        .map(|check| check.id)
+        .collect();
+    let list = |ids: Vec<&&str>| ids.into_iter().copied().collect::<Vec<_>>().join(", ");
+    let alive = list(
+        musts
+            .iter()
+            .filter(|id| !named.contains(*id) && !unproven.contains(*id))
+            .collect(),
+    );
+    let proven = list(unproven.iter().filter(|id| named.contains(*id)).collect());
+    let strange = list(named.union(&unproven).filter(|id| !musts.contains(*id)).collect());
+    let mut wrong = Vec::new();
+    for (what, ids) in [
+        ("no mutant fails these checks", alive),
+        ("called unproven, though a mutant fails them", proven),
+        ("no musts, or checks that there are not", strange),
+    ] {
+        if !ids.is_empty() {
+            wrong.push(format!("{what}: {ids}"));
+        }
     }
-    Err(format!("no mutant fails {} checks: {}", alive.len(), alive.join(", ")).into())
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n").into()),
+    }
 }
 
 /// Every check that a mutant is tried on in a whole run.

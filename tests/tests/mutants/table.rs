@@ -10,6 +10,8 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mutants.toml");
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
+    /// Musts that no mutant fails yet.
+    pub(crate) unproven: Vec<String>,
     pub(crate) mutant: Vec<Mutant>,
 }
 
@@ -51,7 +53,10 @@ impl Table {
         let old = fs::read_to_string(FILE).expect("tests/mutants.toml can be read");
         let head: Vec<&str> = old.lines().take_while(|line| line.starts_with('#')).collect();
         let mut text = head.join("\n");
-        text.push('\n');
+        text.push_str(&format!(
+            "\n\n# Musts that no mutant fails yet.\nunproven = [{}]\n",
+            quoted(&self.unproven)
+        ));
         for mutant in &mut self.mutant {
             if let Some((_, kills)) = found.iter().find(|(name, _)| *name == mutant.name) {
                 mutant.kills.clone_from(kills);
