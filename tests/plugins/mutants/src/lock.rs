@@ -42,12 +42,6 @@ static LAST: Mutex<Option<Uuid>> = Mutex::new(None);
 /// What is done with locks before a start.
 pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
     let call = cx.call();
-    if on("takes_update_after_domain") {
-        let guest = acquire(call, domain(uuid), EXCLUSIVE);
-        let update = acquire(call, UPDATE, 0);
-        release(call, update);
-        release(call, guest);
-    }
     if on("order_wrong_when_a_is_greater") {
         let before = LAST.lock().replace(uuid);
         let second = before.filter(|before| *before != uuid);
@@ -55,21 +49,6 @@ pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -
         let other = second.and_then(|other| acquire(call, domain(other), EXCLUSIVE));
         release(call, other);
         release(call, own);
-    }
-    if on("releases_twice") {
-        let guest = acquire(call, domain(uuid), EXCLUSIVE);
-        release(call, guest);
-        release(call, guest);
-    }
-    if on("releases_on_another_thread") {
-        let guest = acquire(call, domain(uuid), EXCLUSIVE);
-        drop(std::thread::spawn(move || release(call, guest)).join());
-        release(call, guest);
-    }
-    if on("spawns_under_a_lock") {
-        let guest = acquire(call, domain(uuid), EXCLUSIVE);
-        service::survivors(call);
-        release(call, guest);
     }
     if on("panics_when_a_lock_is_refused") {
         match cx.update_read() {
@@ -85,6 +64,28 @@ pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -
 
 /// What is done with locks in other methods.
 pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
+    let call = cx.call();
+    if on("takes_update_after_domain") && method == "suspend" {
+        let guest = acquire(call, domain(uuid), EXCLUSIVE);
+        let update = acquire(call, UPDATE, 0);
+        release(call, update);
+        release(call, guest);
+    }
+    if on("releases_twice") && method == "suspend" {
+        let guest = acquire(call, domain(uuid), EXCLUSIVE);
+        release(call, guest);
+        release(call, guest);
+    }
+    if on("releases_on_another_thread") && method == "suspend" {
+        let guest = acquire(call, domain(uuid), EXCLUSIVE);
+        drop(std::thread::spawn(move || release(call, guest)).join());
+        release(call, guest);
+    }
+    if on("spawns_under_a_lock") && method == "suspend" {
+        let guest = acquire(call, domain(uuid), EXCLUSIVE);
+        service::survivors(call);
+        release(call, guest);
+    }
     if on("forgets_a_guard") && method == "suspend" {
         std::mem::forget(cx.domain_write(uuid)?);
     }
