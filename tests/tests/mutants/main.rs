@@ -22,7 +22,7 @@ use conformance::check::Level;
 use conformance::host::build_dir;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use table::{Mutant, Table};
@@ -83,9 +83,17 @@ fn library(name: &str) -> PathBuf {
     path
 }
 
+/// A copy under the name by which a host finds drivers, which those in the build folder have not.
+fn found(library: &Path, folder: &Path) -> std::io::Result<PathBuf> {
+    let path = folder.join("libmock_driver.so");
+    let _size = std::fs::copy(library, &path)?;
+    Ok(path)
+}
+
 fn reference_passes() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
     let run = verdict::run(
-        &library("libmock.so"),
+        &found(&library("libmock.so"), folder.path())?,
         &fixtures(),
         Asked {
             mutant: "",
@@ -163,7 +171,7 @@ fn fails_what_it_names(mutant: &Mutant, checks: &[&str], bless: Option<&Found>) 
     let folder = tempfile::tempdir()?;
     let plugin = match &mutant.patch {
         Some(patch) => patch::patched(&library("libmock.so"), patch, folder.path()),
-        None => library("libmock_mutants.so"),
+        None => found(&library("libmock_mutants.so"), folder.path())?,
     };
     let name = if mutant.patch.is_some() {
         ""
@@ -189,10 +197,12 @@ fn fails_what_it_names(mutant: &Mutant, checks: &[&str], bless: Option<&Found>) 
         "no must fails it: it is no mutant\n{}",
         run.text
     );
-    if run.failed == mutant.kills {
+    let by_chance = |id: &&String| mutant.sometimes.contains(*id);
+    let failed: BTreeSet<_> = run.failed.iter().filter(|id| !by_chance(id)).collect();
+    let named: BTreeSet<_> = mutant.kills.iter().collect();
+    if failed == named {
         return Ok(());
     }
-    let (named, failed): (BTreeSet<_>, BTreeSet<_>) = (mutant.kills.iter().collect(), run.failed.iter().collect());
     let list = |set: Vec<&&String>| set.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" ");
     let message = format!(
         "passed though named: {}\nfailed though not named: {}\n\n{}",

@@ -34,7 +34,7 @@ pub(crate) fn patched(library: &Path, patch: &str, folder: &Path) -> PathBuf {
         "one more symbol" => export_one_more(&mut bytes),
         other => panic!("nobody knows the patch '{other}'"),
     }
-    let path = folder.join("libmock.so");
+    let path = folder.join("libmock_driver.so");
     fs::write(&path, bytes).expect("the copy can be written");
     path
 }

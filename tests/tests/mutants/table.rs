@@ -34,6 +34,9 @@ pub(crate) struct Mutant {
     /// Whether it is tried on the checks that take as long as all others together (`COSTLY`).
     #[serde(default)]
     pub(crate) costly: bool,
+    /// Musts that it may fail or pass, as its threads happen to meet.
+    #[serde(default)]
+    pub(crate) sometimes: Vec<String>,
     /// The musts that it fails: these and no others.
     pub(crate) kills: Vec<String>,
 }
@@ -59,7 +62,8 @@ impl Table {
         ));
         for mutant in &mut self.mutant {
             if let Some((_, kills)) = found.iter().find(|(name, _)| *name == mutant.name) {
-                mutant.kills.clone_from(kills);
+                let chance = |id: &&String| mutant.sometimes.contains(*id);
+                mutant.kills = kills.iter().filter(|id| !chance(id)).cloned().collect();
             }
             text.push_str(&mutant.entry());
         }
@@ -81,6 +85,9 @@ impl Mutant {
         }
         if self.costly {
             text.push_str("costly = true\n");
+        }
+        if !self.sometimes.is_empty() {
+            text.push_str(&format!("sometimes = [{}]\n", quoted(&self.sometimes)));
         }
         text.push_str(&format!("kills = [{}]\n", quoted(&self.kills)));
         text
