@@ -144,6 +144,10 @@ fn rings_are_refused(ctx: &Ctx) -> Outcome {
         1,
         &format!("{}{}", reference(&ctx.name(2)), reference(&ctx.name(4))),
     )?;
+    // A filter that is there already closes a ring as well as a new one.
+    for n in [4, 2, 1] {
+        refused(n, 1)?;
+    }
     bench.expect_nothing_held()
 }
 
