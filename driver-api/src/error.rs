@@ -52,7 +52,7 @@ impl Origin {
     pub const NONE: Self = Self(0);
     pub const XML: Self = Self(5);
     pub const RPC: Self = Self(7);
-    pub const CONF: Self = Self(12);
+    pub const CONF: Self = Self(9);
     pub const REMOTE: Self = Self(13);
     pub const DOMAIN: Self = Self(20);
     pub const UML: Self = Self(21);

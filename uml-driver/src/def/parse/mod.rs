@@ -171,12 +171,11 @@ fn uuid(root: &mut Element) -> Result<Uuid> {
     };
     plain(&element)?;
     let text = element.text();
-    text.parse::<Uuid>()
-        .map_err(|error| {
-            // Whoever sends a megabyte need not get it back.
-            let shown: String = text.chars().take(80).collect();
-            wrong(&element, format!("<uuid> '{shown}'")).because(error)
-        })
+    text.parse::<Uuid>().map_err(|error| {
+        // Whoever sends a megabyte need not get it back.
+        let shown: String = text.chars().take(80).collect();
+        wrong(&element, format!("<uuid> '{shown}'")).because(error)
+    })
 }
 
 fn memory(root: &mut Element) -> Result<Memory> {
