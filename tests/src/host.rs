@@ -219,6 +219,36 @@ impl Host {
         format!("{}+unix:///{path}?socket={}", self.driver, encoded(&self.socket()))
     }
 
+    /// The last lines of each guest's console, and what its processes wait for.
+    fn guests(&self) -> String {
+        let mut told = String::new();
+        for entry in fs::read_dir(self.root().join("var/log/lockstep/uml"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let text = fs::read(entry.path()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let lines: Vec<&str> = text
+                .lines()
+                .filter(|line| !line.starts_with("setup_one_line"))
+                .collect();
+            let last = lines
+                .iter()
+                .skip(lines.len().saturating_sub(12))
+                .map(|line| format!("  {line}\n"));
+            told.push_str(&format!("{}\n{}", entry.path().display(), last.collect::<String>()));
+        }
+        for supervisor in self.supervisors() {
+            for process in process::descendants(supervisor.pid) {
+                let of = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
+                let (pid, state) = (process.pid, process.state);
+                told.push_str(&format!("{pid} {state} {} {}\n", of("wchan"), of("syscall").trim()));
+            }
+        }
+        told
+    }
+
     fn log_path(&self) -> PathBuf {
         self.root().join("host.log")
     }
@@ -301,6 +331,7 @@ impl Drop for Host {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- host log\n{}", self.log());
+            eprintln!("--- guests\n{}", self.guests());
         }
         if let Some(mut child) = self.child.take() {
             process::signal(i32::try_from(child.id()).unwrap_or(0), Signal::TERM);
