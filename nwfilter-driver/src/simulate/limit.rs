@@ -12,6 +12,8 @@ pub struct Limit {
     above: u32,
     /// The guest is the sender.
     out: bool,
+    /// Of a protocol whose packets begin with ports.
+    with_ports: bool,
     /// What the rule asks of the frame; values of ports and states do not count.
     before: Vec<Condition>,
 }
@@ -23,7 +25,7 @@ impl Limit {
     /// The limit that a rule's predicate is, if it is one.
     #[must_use]
     pub fn of(hook: Hook, rule: &Rule, predicate: &Predicate) -> Option<Self> {
-        let Predicate::Connections { v6, above, .. } = predicate else {
+        let Predicate::Connections { v6, above, protocol } = predicate else {
             return None;
         };
         let of_frame = |condition: &&Condition| {
@@ -36,6 +38,7 @@ impl Limit {
             v6: *v6,
             above: *above,
             out: hook.is_out(),
+            with_ports: matches!(protocol, Some(6 | 17 | 132 | 136)),
             before: rule.conditions.iter().filter(of_frame).cloned().collect(),
         })
     }
@@ -64,6 +67,14 @@ impl Limit {
         let version = if self.v6 { 6 } else { 4 };
         let holds = |condition| question::holds(condition, packet).unwrap_or_default();
         packet.ip_version() == Some(version) && self.before.iter().all(holds)
+    }
+
+    /// Whether the kernel drops a packet that this limit counts, since it names no connection: a later fragment that did
+    /// not wait for the others. Of protocols without ports such packets are not counted in the first place.
+    #[must_use]
+    pub fn drops(&self, packet: &Packet<'_>) -> bool {
+        let is_later = packet.transport().is_some_and(|transport| transport.later_fragment);
+        self.with_ports && is_later && self.counts(packet)
     }
 
     /// Whose connection it is.

@@ -222,8 +222,11 @@ impl Walk<'_> {
             {
                 return self.lost(Fate::Drop, format!("the bridge does not forward it: {why}"));
             }
-            if tracking {
-                self.track(&packet, connections);
+            if tracking && !self.track(&packet, connections) {
+                return self.lost(
+                    Fate::Drop,
+                    "the kernel drops what it should count and finds no connection in".to_owned(),
+                );
             }
         }
         let passed = self.outcome.fate == Fate::Pass && behind.iter().all(|hook| self.ask(*hook, &packet));
@@ -237,13 +240,17 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks the connection up and counts it.
-    fn track(&mut self, packet: &Packet<'_>, connections: &mut Connections) {
-        let tracked = connections.look(packet);
+    /// Looks the connection up and counts it. `false`: the kernel can not do that, and drops the packet.
+    fn track(&mut self, packet: &Packet<'_>, connections: &mut Connections) -> bool {
         let mut limits = Limit::all(self.rules.program);
+        if limits.iter().any(|limit| limit.drops(packet)) {
+            return false;
+        }
+        let tracked = connections.look(packet);
         limits.retain(|limit| limit.counts(packet) && limit.is_exceeded(connections.count(limit, packet, &tracked)));
         self.exceeded = limits;
         self.tracked = Some(tracked);
+        true
     }
 
     fn lost(&mut self, fate: Fate, note: String) {
