@@ -1,52 +1,157 @@
-//! A limit on how many processes a check may have, where this machine lets us set one.
+//! The control groups of one check, one in each hierarchy of this machine: they limit how many processes it has, and whatever
+//! groups a driver makes for its guests are below them and go with them.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Processes and threads of one check, its guests among them.
 const MOST: u32 = 2_048;
 
-/// Puts this process, and all that it starts, into a group with a limit on processes. Where that can not be had the time
-/// limit still ends whatever a check starts.
+/// Puts this process, and all that it starts, into groups of its own. Where that can not be had the time limit still ends
+/// whatever a check starts.
 pub(super) fn enter() {
-    let _limited = own().is_some_and(|group| enter_below(&group).is_ok());
-}
-
-fn enter_below(parent: &Path) -> io::Result<()> {
-    let group = parent.join(format!("conformance-{}", std::process::id()));
-    std::fs::create_dir(&group)?;
-    let entered = std::fs::write(group.join("pids.max"), MOST.to_string())
-        .and_then(|()| std::fs::write(group.join("cgroup.procs"), "0"));
-    if entered.is_err() {
-        let _removed = std::fs::remove_dir(&group);
+    let name = name(std::process::id());
+    for hierarchy in hierarchies() {
+        let _entered = hierarchy.enter(&name);
     }
-    entered
 }
 
-/// The folder of the group that this process is in, in the hierarchy that counts processes.
-fn own() -> Option<PathBuf> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let place = |line: &str| {
-        let mut parts = line.splitn(3, ':');
-        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        let path = path.trim_start_matches('/');
-        match controllers {
-            "pids" => Some(Path::new("/sys/fs/cgroup/pids").join(path)),
-            "" => {
-                let group = Path::new("/sys/fs/cgroup").join(path);
-                let given = std::fs::read_to_string(group.join("cgroup.subtree_control")).ok()?;
-                given.split_whitespace().any(|name| name == "pids").then_some(group)
-            }
-            _ => None,
-        }
-    };
-    groups.lines().find_map(place)
-}
-
-/// Removes the group of a cell that has ended.
+/// Removes the groups of a cell that has ended, and all that is left below them.
 pub(super) fn remove(pid: u32) {
-    if let Some(parent) = own() {
-        // There is none where none could be made.
-        let _removed = std::fs::remove_dir(parent.join(format!("conformance-{pid}")));
+    let name = name(pid);
+    for hierarchy in hierarchies() {
+        remove_tree(&hierarchy.own.join(&name));
+    }
+}
+
+fn name(pid: u32) -> String {
+    format!("conformance-{pid}")
+}
+
+/// A hierarchy with the group that this process is in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Hierarchy {
+    own: PathBuf,
+    /// Of version 1; none for version 2.
+    controllers: Vec<String>,
+}
+
+impl Hierarchy {
+    fn enter(&self, name: &str) -> io::Result<()> {
+        let has = |controller: &str| self.controllers.iter().any(|c| c == controller);
+        let group = self.own.join(name);
+        let made = self.lends().then_some(()).ok_or(io::ErrorKind::Unsupported.into());
+        made.and_then(|()| fs::create_dir(&group))?;
+        let mut entered = Ok(());
+        if has("cpuset") {
+            // A new group begins without any processor, and no process may enter it like this.
+            for file in ["cpuset.mems", "cpuset.cpus"] {
+                let inherited = fs::read_to_string(self.own.join(file)).unwrap_or_default();
+                entered = entered.and_then(|()| fs::write(group.join(file), inherited.trim()));
+            }
+        }
+        if group.join("pids.max").exists() {
+            entered = entered.and_then(|()| fs::write(group.join("pids.max"), MOST.to_string()));
+        }
+        let entered = entered.and_then(|()| fs::write(group.join("cgroup.procs"), "0"));
+        if entered.is_err() {
+            let _removed = fs::remove_dir(&group);
+        }
+        entered
+    }
+
+    /// Whether a group below has the controllers of this one, so that nothing is lost by being in it.
+    fn lends(&self) -> bool {
+        let words = |file: &str| fs::read_to_string(self.own.join(file)).unwrap_or_default();
+        let lent = words("cgroup.subtree_control");
+        let has_pids = |words: &str| words.split_whitespace().any(|word| word == "pids");
+        !self.controllers.is_empty() || has_pids(&lent) || words("cgroup.controllers").trim().is_empty()
+    }
+}
+
+/// Those of this process that have controllers, and version 2.
+fn hierarchies() -> Vec<Hierarchy> {
+    let read = |file| fs::read_to_string(file).unwrap_or_default();
+    parse(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"))
+}
+
+/// From a process's `mountinfo` and `cgroup` files (proc(5), cgroups(7)).
+fn parse(mounts: &str, groups: &str) -> Vec<Hierarchy> {
+    let find = |line: &str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        let controllers: Vec<String> = controllers
+            .split(',')
+            .filter(|c| !c.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let named = controllers.iter().any(|c| c.contains('='));
+        let own = mounts.lines().find_map(|mount| folder(mount, &controllers, path));
+        own.filter(|_| !named).map(|own| Hierarchy { own, controllers })
+    };
+    groups.lines().filter_map(find).collect()
+}
+
+/// Where a line of `mountinfo` shows this group, if it is of that hierarchy.
+fn folder(mount: &str, controllers: &[String], path: &str) -> Option<PathBuf> {
+    let (place, kind) = mount.split_once(" - ")?;
+    let mut place = place.split(' ').skip(3);
+    let (root, point) = (place.next()?, place.next()?);
+    let mut kind = kind.split(' ');
+    let fits = match (kind.next()?, controllers) {
+        ("cgroup2", []) => true,
+        ("cgroup", [_, ..]) => {
+            let options: Vec<&str> = kind.nth(1)?.split(',').collect();
+            controllers.iter().all(|c| options.contains(&c.as_str()))
+        }
+        _ => false,
+    };
+    let below = Path::new(path).strip_prefix(root).ok()?;
+    fits.then(|| Path::new(point).join(below))
+}
+
+/// Removes a group and those below it, deepest first. Files in it go with it.
+fn remove_tree(group: &Path) {
+    let below = fs::read_dir(group).into_iter().flatten().filter_map(Result::ok);
+    for entry in below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        remove_tree(&entry.path());
+    }
+    // There is none where none could be made.
+    let _removed = fs::remove_dir(group);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_both_versions_are_found_where_they_are_mounted() {
+        let mounts = "30 1 0:25 / /sys/fs/cgroup/pids rw shared:3 - cgroup cgroup rw,pids\n\
+            31 1 0:26 /box /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+            32 1 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n\
+            33 1 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n";
+        let groups = "5:pids:/user\n4:cpu,cpuacct:/box/a\n3:memory:/\n1:name=systemd:/x\n0::/user/b\n";
+        let found = parse(mounts, groups);
+        let places: Vec<_> = found.iter().map(|h| h.own.to_str().unwrap()).collect();
+        let expected = [
+            "/sys/fs/cgroup/pids/user",
+            "/sys/fs/cgroup/cpu,cpuacct/a",
+            "/sys/fs/cgroup/unified/user/b",
+        ];
+        assert_eq!(places, expected);
+        assert_eq!(found[1].controllers, ["cpu", "cpuacct"]);
+        // Of a group that is above what is mounted nothing can be said.
+        assert_eq!(parse(mounts, "4:cpu,cpuacct:/other\n"), []);
+    }
+
+    #[test]
+    fn a_group_goes_with_those_below_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = folder.path().join("conformance-1");
+        fs::create_dir_all(group.join("guest-1/below")).unwrap();
+        fs::create_dir_all(group.join("guest-2")).unwrap();
+        remove_tree(&group);
+        assert!(!group.exists());
     }
 }

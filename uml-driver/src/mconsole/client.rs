@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 /// How long a guest kernel may take for an answer; measured answers take 0.1 to 60 ms.
 pub const DEADLINE: Duration = Duration::from_millis(1500);
 
+/// How long it may take for a change; measured answers take 0.1 to 110 ms on a machine with nothing else to do. What it does
+/// after it was given up for silent nobody knows, so this is longer than for a question.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How the names of reply sockets begin.
 const REPLY: &str = "reply-";
 

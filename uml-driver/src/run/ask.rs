@@ -3,7 +3,7 @@
 //! Each conversation is a job on the domain, so a guest kernel never hears two clients at once, and holds no lock.
 
 use crate::core::{Core, refused, seize};
-use crate::mconsole::client::{Command, DEADLINE, Failure};
+use crate::mconsole::client::{Command, Failure, PATIENCE};
 use crate::pulse::vitals::Talk;
 use crate::state::machine::{Phase, Step, Verb};
 use crate::state::record::{Record, Run};
@@ -39,7 +39,7 @@ impl Core {
                 failed = no_agent(&entry.name);
                 continue;
             }
-            match run.monitor.ask(mode.command(intent), DEADLINE) {
+            match run.monitor.ask(mode.command(intent), PATIENCE) {
                 Ok(_) => return Ok(()),
                 Err(failure) => {
                     failed = failure.into_error(format!("domain '{}' could not be asked to {what}", entry.name));
@@ -67,7 +67,7 @@ impl Core {
             return Ok(());
         }
         let (talk, run) = self.converse(cx, entry, switch.verb, switch.what, None)?;
-        match run.monitor.ask(switch.command, DEADLINE) {
+        match run.monitor.ask(switch.command, PATIENCE) {
             Ok(_) => {}
             // A kernel that is there already, since an earlier answer came too late for us.
             Err(Failure::Refused(_, words)) if words == switch.already => {}

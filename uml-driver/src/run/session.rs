@@ -2,7 +2,7 @@
 
 use crate::core::{Core, refused, seize};
 use crate::def::DomainDef;
-use crate::mconsole::client::Failure;
+use crate::mconsole::client::{Failure, PATIENCE};
 use crate::plan::LOG_ALIAS;
 use crate::plan::order::Order;
 use crate::pulse::vitals::Talk;
@@ -18,11 +18,6 @@ use driver_api::lock::level::{After, Domain, Level, Unlocked, Virt};
 use driver_api::lock::token::Cx;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the kernel may take to put a device in or out; measured answers take 0.1 to 110 ms. What it does after it was
-/// given up for silent nobody knows, so this is longer than for a question.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A change of a definition; the second argument is what runs, if anything does.
 pub(super) type Edit<'a> = dyn Fn(&DomainDef, Option<&DomainDef>) -> Result<DomainDef> + 'a;

@@ -5,10 +5,10 @@
 
 use crate::core::{Core, fault, refused};
 use crate::def::DomainDef;
-use crate::mconsole::client::{Command, DEADLINE};
+use crate::mconsole::client::{Command, DEADLINE, PATIENCE};
 use crate::plan::order::Order;
 use crate::run::plug::startable;
-use crate::run::session::{Edit, PATIENCE, Session};
+use crate::run::session::{Edit, Session};
 use crate::state::record::Record;
 use crate::state::scope::Scope;
 use driver_api::error::{Code, Error, Result};
