@@ -40,6 +40,8 @@ pub enum Reason {
     Config,
     /// The person who runs the suite left it out.
     Asked,
+    /// The run ended before it.
+    Stopped,
 }
 
 impl fmt::Display for Reason {
@@ -49,6 +51,7 @@ impl fmt::Display for Reason {
             Self::Privilege => "privilege",
             Self::Config => "config",
             Self::Asked => "asked",
+            Self::Stopped => "stopped",
         })
     }
 }

@@ -6,7 +6,7 @@
 //! }
 //! ```
 
-use crate::check::Verdict;
+use crate::check::{Reason, Verdict};
 use crate::runner::plan::Planned;
 use crate::runner::{Options, Session, child, guard};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -87,6 +87,11 @@ fn trial(session: &Arc<Session>, planned: Planned) -> Trial {
         let outcome = session.try_one(&planned);
         match &outcome.verdict {
             Verdict::Passed => Ok(()),
+            // A test that did not run because the run was given up is none that went well.
+            Verdict::Skipped {
+                reason: Reason::Stopped,
+                text,
+            } => Err(Failed::from(format!("not tried: {text}"))),
             // Told as passed: cargo's tests know no skip at run time; the reason is shown.
             Verdict::Skipped { reason, text } => {
                 eprintln!("{}: skipped ({reason}): {text}", check.id);

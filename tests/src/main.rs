@@ -25,7 +25,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures, 2 it can not run, 3 a profile is not met.
+    /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures, 2 it can not run, 3 a profile is not met, 128 and the
+    /// number of a signal that ended it.
     Run(Box<Run>),
     /// Lists the checks.
     List {
@@ -66,12 +67,18 @@ struct Run {
     /// Begins all that is random here: the same seed gives the same run.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many checks at once (default: one for each processor).
-    #[arg(long)]
-    jobs: Option<usize>,
+    /// How many checks at once, 1 to 64 (default: one for each processor).
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=64))]
+    jobs: Option<u64>,
     /// How many seconds one check may take.
-    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
+    /// Gives the run up after so many checks that hung; 0: never.
+    #[arg(long, default_value_t = 5, value_name = "CHECKS")]
+    give_up: usize,
+    /// How many seconds the whole run may take.
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    deadline: u64,
     /// What separates the checks from this machine (default: the best that it gives to this user).
     #[arg(long, value_parser = ["full", "user", "group"])]
     walls: Option<String>,
@@ -125,6 +132,18 @@ fn say(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Whether each of these words means a check.
+fn known(words: &[String], option: &str, means: fn(&str, &Check) -> bool) -> Result<(), String> {
+    for word in words {
+        if !catalogue::all().any(|check| means(word, check)) {
+            return Err(format!(
+                "{option} '{word}' fits no check ('conformance list' shows them with their clauses and titles)"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn run(asked: Run) -> Done {
     for name in &asked.profile {
         if !profile::PROFILES.iter().any(|profile| profile.name == name) {
@@ -132,6 +151,12 @@ fn run(asked: Run) -> Done {
             return Err(format!("there is no profile '{name}'; there are: {}", known.join(", ")).into());
         }
     }
+    known(&asked.filter, "--filter", Selection::fits)?;
+    known(&asked.skip, "--skip", Selection::leaves_out)?;
+    if let Some(file) = asked.lockstep.as_deref().filter(|file| !file.is_file()) {
+        return Err(format!("--lockstep '{}': there is no such file", file.display()).into());
+    }
+    let jobs = asked.jobs.map(usize::try_from).transpose()?;
     let options = Options {
         selection: Selection {
             filter: asked.filter,
@@ -141,8 +166,11 @@ fn run(asked: Run) -> Done {
         },
         config: asked.config,
         seed: asked.seed,
-        jobs: asked.jobs.unwrap_or_else(|| Options::default().jobs),
+        jobs: jobs.unwrap_or_else(|| Options::default().jobs),
         timeout: Duration::from_secs(asked.timeout),
+        give_up: (asked.give_up > 0).then_some(asked.give_up),
+        deadline: Duration::from_secs(asked.deadline),
+        interruptible: true,
         keep: asked.keep,
         lockstep: asked.lockstep,
         walls: asked.walls.as_deref().and_then(Walls::named),

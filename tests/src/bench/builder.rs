@@ -108,6 +108,7 @@ impl Builder {
     /// # Errors
     /// It is refused, in the host's words.
     pub fn candidate(&self) -> Outcome<Candidate> {
+        child::progress("a static constructor, or whatever runs while it is loaded");
         let hidden = self.hidden.clone();
         let opened = Candidate::open(&self.plugin, |id| offers(&hidden, id));
         opened.map_err(|refusal| Failure::new(format!("the host refuses the plug-in: {refusal}")))

@@ -1,9 +1,10 @@
 //! One check from the outside: a cell is started, what it writes is taken, and in the end it is gone, whatever it did.
 
+use super::brake::{Brake, Stop};
 use super::child;
 use super::guard::{CELL, Walls};
-use super::order::{Ended, Order, Report};
-use crate::check::Verdict;
+use super::order::{Ended, Order, Report, Status};
+use crate::check::{Reason, Verdict};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -19,6 +20,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How much is kept of what a check writes.
 const KEPT: usize = 64 * 1024;
 
+/// How much is kept of what a guard says: a verdict and a little more.
+const KEPT_REPORT: usize = 1 << 20;
+
 /// What became of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Tried {
@@ -26,6 +30,10 @@ pub(crate) struct Tried {
     pub(crate) ended: Option<Ended>,
     pub(crate) output: String,
     pub(crate) took: Duration,
+    /// Whether it did not come to an end by itself.
+    pub(crate) hung: bool,
+    /// Why it was not waited for, if it was not.
+    pub(crate) stopped: Option<Stop>,
 }
 
 /// Bytes of a stream, the first of them kept.
@@ -90,12 +98,13 @@ impl Stream {
     }
 }
 
-/// Runs one order within its time, behind these walls.
-pub(crate) fn run(order: &Order, walls: Walls, limit: Duration) -> io::Result<Tried> {
+/// Runs one order within its time, behind these walls, unless the brake is pulled meanwhile.
+pub(super) fn run(order: &Order, walls: Walls, limit: Duration, brake: &Brake) -> io::Result<Tried> {
     let began = Instant::now();
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut cell = Command::new("/proc/self/exe")
         .args([CELL, walls.name(), &limit.as_millis().to_string()])
+        .arg(std::process::id().to_string())
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -108,28 +117,39 @@ pub(crate) fn run(order: &Order, walls: Walls, limit: Duration) -> io::Result<Tr
     let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     let mut streams = streams(&mut cell, ours)?;
-    attend(&mut streams, &pidfd, began + limit + GRACE);
+    let over = attend(&mut streams, &pidfd, began + limit + GRACE, brake);
     // Over, or overdue: then it is ended from here, and the kernel ends its guard and all below with it.
     let _ended = cell.kill();
     cell.wait()?;
     super::cgroup::remove(cell.id());
-    streams[0].drain(usize::MAX);
+    streams[0].drain(KEPT_REPORT);
     for stream in &mut streams[1..] {
         stream.drain(KEPT);
     }
     let ended = report(&streams[0].bytes, &order.nonce);
     let doing = child::last_progress(order);
-    let verdict = match &ended {
-        Some(ended) => ended.judge(doing.as_deref(), limit.as_secs()),
-        None => Verdict::Failed {
+    let stopped = match over {
+        Over::Stopped(stop) => Some(stop),
+        Over::Ended | Over::Overdue => None,
+    };
+    let verdict = match (stopped, &ended) {
+        (Some(stop), _) => Verdict::Skipped {
+            reason: Reason::Stopped,
+            text: stop.to_string(),
+        },
+        (None, Some(ended)) => ended.judge(doing.as_deref(), limit.as_secs()),
+        (None, None) => Verdict::Failed {
             text: format!(
                 "nobody could tell how the check ended: its guard is gone too{}",
                 doing.map(|doing| format!(" (it was in {doing})")).unwrap_or_default()
             ),
         },
     };
+    let timed_out = ended.as_ref().is_some_and(|ended| ended.status == Status::TimedOut);
     Ok(Tried {
         verdict,
+        hung: timed_out || over == Over::Overdue,
+        stopped,
         ended,
         output: format!("{}{}", streams[1].text(), streams[2].text()),
         took: began.elapsed(),
@@ -143,12 +163,23 @@ fn streams(cell: &mut Child, channel: UnixStream) -> io::Result<[Stream; 3]> {
     Ok([Stream::new(channel), Stream::new(stdout), Stream::new(stderr)])
 }
 
-/// Takes what is written until the cell has ended or the time is over.
-fn attend(streams: &mut [Stream; 3], cell: &OwnedFd, until: Instant) {
+/// Why a cell is waited for no longer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Over {
+    Ended,
+    Overdue,
+    Stopped(Stop),
+}
+
+/// Takes what is written until the cell has ended, the time is over or the brake is pulled.
+fn attend(streams: &mut [Stream; 3], cell: &OwnedFd, until: Instant, brake: &Brake) -> Over {
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        if let Some(stop) = brake.is_pulled() {
+            return Over::Stopped(stop);
+        }
+        let left = until.min(brake.until()).saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return;
+            return brake.is_pulled().map_or(Over::Overdue, Over::Stopped);
         }
         let time = Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
@@ -159,21 +190,22 @@ fn attend(streams: &mut [Stream; 3], cell: &OwnedFd, until: Instant) {
             let mut fds = vec![PollFd::new(cell, PollFlags::IN)];
             let streams = open.iter().filter_map(|i| streams[*i].fd.as_ref());
             fds.extend(streams.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+            fds.extend(brake.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
             match poll(&mut fds, Some(&time)) {
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
-                Err(_) => return,
+                Err(_) => return Over::Overdue,
             }
             let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
             (ready[0], ready)
         };
         for (place, index) in open.iter().enumerate() {
             if ready[place + 1] {
-                streams[*index].take(if *index == 0 { usize::MAX } else { KEPT });
+                streams[*index].take(if *index == 0 { KEPT_REPORT } else { KEPT });
             }
         }
         if over {
-            return;
+            return Over::Ended;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The process in which one check is tried: its side of the channel, and how another process starts it.
 
-use super::order::{CHANNEL_LOST, Ended, INSPECT, Order, Status, Word};
+use super::order::{CHANNEL_LOST, Ended, INSPECT, Order, Status, TOLD, Word};
 use crate::bench::Facts;
 use crate::catalogue;
 use crate::check::{Ctx, Verdict};
@@ -22,6 +22,9 @@ const CHANNEL: i32 = 900;
 
 /// Longer texts are cut: the channel must hold a whole verdict while nobody reads.
 const LONGEST: usize = 32 * 1024;
+
+/// Bytes of the channel that are looked at: a verdict, and what a plug-in may have put there before it.
+const MOST_SAID: u64 = 1 << 20;
 
 /// Where the check says what it is about to do.
 static PROGRESS: OnceLock<OwnedFd> = OnceLock::new();
@@ -51,6 +54,8 @@ pub(crate) fn last_progress(order: &Order) -> Option<String> {
 pub(crate) fn main() -> ExitCode {
     // Of its own session: nothing reaches the terminal, and a signal to "our group" stays here.
     let _leader = rustix::process::setsid();
+    // Where memory runs short this process is to go, and nobody who watches it.
+    let _first = std::fs::write("/proc/self/oom_score_adj", "500");
     // Whoever waits for this process must not be outlived.
     let _tied = set_parent_process_death_signal(Some(Signal::KILL));
     let (order, mut channel) = match take_order() {
@@ -77,10 +82,8 @@ pub(crate) fn main() -> ExitCode {
         line.push(b'\n');
         channel.write_all(&line)
     });
-    match told {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(u8::try_from(CHANNEL_LOST).unwrap_or(1)),
-    }
+    let code = if told.is_ok() { TOLD } else { CHANNEL_LOST };
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 enum Said {
@@ -172,10 +175,10 @@ impl Running {
     /// What it said, and how it ended as its parent found.
     pub(crate) fn ended(mut self, status: Status) -> Ended {
         let mut said = Vec::new();
-        // Somebody below may hold the other end for ever: what is there is there.
+        // Somebody below may hold the other end for ever, and write to it: what is there is there, up to a bound.
         if self.channel.set_nonblocking(true).is_ok() {
             // An error is the end of what is there; it is kept all the same.
-            let _end = self.channel.read_to_end(&mut said);
+            let _end = (&mut self.channel).take(MOST_SAID).read_to_end(&mut said);
         }
         let nonce = &self.nonce;
         let word = said

@@ -8,12 +8,12 @@
 
 use super::child::{self, status_of};
 use super::order::{Ended, Order, Report, Status};
-use super::{cgroup, sys};
+use super::{cgroup, disk, sys};
 use crate::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, pidfd_open, set_child_subreaper,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, getppid, pidfd_open, set_child_subreaper,
     set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::{CapabilitySet, UnshareFlags, clear_ambient_capability_set, configure_capability_in_ambient_set};
@@ -33,10 +33,13 @@ pub(crate) const PROBE: &str = "probe";
 /// How long the guard may be late before the cell ends it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How often the guard looks at what a check has written.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What separates a check from the rest of the machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Walls {
-    /// PID, mount, network and IPC namespaces, as root.
+    /// PID, mount, network, IPC and UTS namespaces, as root.
     Full,
     /// A user namespace with a PID and a mount namespace in it.
     User,
@@ -64,7 +67,7 @@ impl Walls {
     }
 
     fn flags(self) -> UnshareFlags {
-        let pid = UnshareFlags::NEWPID | UnshareFlags::NEWNS | UnshareFlags::NEWIPC;
+        let pid = UnshareFlags::NEWPID | UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
         match self {
             Self::Full => pid | UnshareFlags::NEWNET,
             Self::User => pid | UnshareFlags::NEWUSER,
@@ -78,6 +81,7 @@ impl Walls {
         let stand = |walls: &Self| {
             let tried = Command::new("/proc/self/exe")
                 .args([CELL, walls.name(), PROBE])
+                .arg(std::process::id().to_string())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -92,7 +96,7 @@ impl Walls {
 
 /// The cell: makes the namespaces and waits for the guard in them.
 pub(crate) fn cell(arguments: &[String]) -> ExitCode {
-    let [walls, limit] = arguments else {
+    let [walls, limit, runner] = arguments else {
         return ExitCode::from(2);
     };
     let Some(walls) = Walls::named(walls) else {
@@ -100,11 +104,12 @@ pub(crate) fn cell(arguments: &[String]) -> ExitCode {
     };
     let _leader = rustix::process::setsid();
     let _tied = set_parent_process_death_signal(Some(Signal::KILL));
+    if getppid().is_some_and(|parent| parent.as_raw_pid().to_string() != *runner) {
+        // It died before this process was tied to it.
+        return ExitCode::FAILURE;
+    }
     if limit != PROBE {
         cgroup::enter();
-    }
-    if walls == Walls::Group {
-        return guard(arguments);
     }
     match wall_in(walls).and_then(|()| guarded(walls, limit)) {
         Ok(code) => code,
@@ -116,6 +121,11 @@ pub(crate) fn cell(arguments: &[String]) -> ExitCode {
 }
 
 fn wall_in(walls: Walls) -> io::Result<()> {
+    if walls == Walls::Group {
+        // No namespace ends them with the guard: this process must find them to end them.
+        set_child_subreaper(Some(rustix::process::getpid()))?;
+        return Ok(());
+    }
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     sys::unshare(walls.flags())?;
     if walls == Walls::User {
@@ -152,6 +162,9 @@ fn guarded(walls: Walls, limit: &str) -> io::Result<ExitCode> {
     }
     // With process 1 the kernel ends all others of the namespace, and only then lets this return.
     let code = guard.wait()?;
+    if walls == Walls::Group {
+        let _left = process::end_descendants();
+    }
     Ok(if code.success() {
         ExitCode::SUCCESS
     } else {
@@ -243,11 +256,12 @@ fn limit_resources() {
         let _set = setrlimit(resource, both);
     };
     limit(Resource::Core, 0);
-    limit(Resource::Fsize, 4 << 30);
+    limit(Resource::Fsize, disk::MOST);
 }
 
 fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
     let deadline = Instant::now() + time;
+    let mut look = Instant::now() + LOOK;
     let running = child::start(order)?;
     let own = running.pid();
     let pidfd = own.map(|pid| pidfd_open(pid, PidfdFlags::empty())).transpose()?;
@@ -261,6 +275,12 @@ fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(running.ended(Status::TimedOut));
+        }
+        if Instant::now() >= look {
+            if disk::is_overfull(&order.root) {
+                return Ok(running.ended(Status::Overfull(disk::MOST)));
+            }
+            look = Instant::now() + LOOK;
         }
         if let Some(pidfd) = &pidfd {
             ready(pidfd, left.min(Duration::from_millis(200)));

@@ -1,8 +1,11 @@
 //! The runner: what is asked becomes a plan, each check of it runs in a process of its own, outcomes become reports.
 
+mod base;
+mod brake;
 mod cell;
 mod cgroup;
 pub(crate) mod child;
+mod disk;
 pub mod guard;
 pub(crate) mod order;
 pub mod outcome;
@@ -10,11 +13,14 @@ pub mod plan;
 pub mod report;
 mod sys;
 
+pub use brake::Stop;
 pub use order::{Ended, Status};
 
 use crate::bench::Facts;
 use crate::check::{Reason, Verdict};
 use crate::fixture::{self, Fixtures};
+use base::Base;
+use brake::{Brake, Patience};
 use guard::Walls;
 use order::{INSPECT, Order};
 use outcome::{Outcome, Run};
@@ -24,6 +30,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// Bytes of the largest file that is taken for a plug-in.
+const LARGEST: u64 = 2 << 30;
 
 /// How the suite is run.
 #[derive(Clone, Debug)]
@@ -38,6 +47,12 @@ pub struct Options {
     pub jobs: usize,
     /// How long one check may take.
     pub timeout: Duration,
+    /// After how many checks that hung the run is given up; never when none is said.
+    pub give_up: Option<usize>,
+    /// How long the whole run may take.
+    pub deadline: Duration,
+    /// Whether SIGINT, SIGTERM and SIGHUP end the run in order, with a report.
+    pub interruptible: bool,
     /// Whether the checks' folders stay.
     pub keep: bool,
     /// The host's binary for checks of the wire; without one this program is the host itself.
@@ -54,6 +69,9 @@ impl Default for Options {
             seed: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             timeout: Duration::from_secs(120),
+            give_up: Some(5),
+            deadline: Duration::from_secs(3600),
+            interruptible: false,
             keep: false,
             lockstep: None,
             walls: None,
@@ -103,14 +121,14 @@ fn step(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
 /// One plug-in on its way through the suite.
 #[derive(Debug)]
 pub struct Session {
-    base: tempfile::TempDir,
+    base: Base,
     copy: PathBuf,
     given: PathBuf,
     fixtures: Fixtures,
     walls: Walls,
     seed: u64,
     timeout: Duration,
-    keep: bool,
+    brake: Brake,
     uri: Option<String>,
     lockstep: Option<PathBuf>,
     facts: Result<Facts, String>,
@@ -127,12 +145,13 @@ impl Session {
             cause,
         };
         let given = std::fs::canonicalize(plugin).map_err(unreadable)?;
+        is_plausible(&given).map_err(unreadable)?;
+        let brake = options.brake()?;
         let fixtures = Fixtures::find(&given, options.config.as_deref())?;
-        let base = base()?;
+        let base = options.base()?;
         // A copy: where it lies and who may write there is the installer's business and not the plug-in's, and a build
         // beside this run must not change what is tested.
-        let folder = base.path().join("plugin");
-        std::fs::create_dir(&folder).map_err(step("make a folder for the plug-in"))?;
+        let folder = base.folder("plugin").map_err(step("make a folder for the plug-in"))?;
         let copy = folder.join(given.file_name().unwrap_or_default());
         std::fs::copy(&given, &copy).map_err(unreadable)?;
         tighten(&copy).map_err(step("set the mode of the plug-in's copy"))?;
@@ -144,7 +163,7 @@ impl Session {
             walls: options.walls.unwrap_or_else(Walls::best),
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX))),
             timeout: options.timeout,
-            keep: options.keep,
+            brake,
             uri: None,
             lockstep: options.lockstep.clone(),
             facts: Err(String::new()),
@@ -165,14 +184,14 @@ impl Session {
             cause,
         })?;
         Ok(Self {
-            base: base()?,
+            base: options.base()?,
             copy: given.clone(),
             given,
             fixtures,
             walls: options.walls.unwrap_or_else(Walls::best),
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX))),
             timeout: options.timeout,
-            keep: options.keep,
+            brake: options.brake()?,
             uri: Some(uri.to_owned()),
             lockstep: None,
             facts: Ok(facts),
@@ -236,10 +255,13 @@ impl Session {
             privileged: self.walls == Walls::Full,
             nonce: nonce()?,
         };
-        let tried = cell::run(&order, self.walls, self.timeout);
-        if !self.keep {
-            // What a check made unreadable goes with the whole folder at the end, or is told then.
-            let _removed = std::fs::remove_dir_all(&root);
+        let tried = cell::run(&order, self.walls, self.timeout, &self.brake);
+        if !self.base.is_kept() {
+            // What can not be removed now goes with the whole folder at the end, or is told then.
+            let _removed = base::remove(&root);
+        }
+        if tried.as_ref().is_ok_and(|tried| tried.hung) {
+            self.brake.hung();
         }
         tried
     }
@@ -268,6 +290,13 @@ impl Session {
             let verdict = Verdict::Skipped {
                 reason: *reason,
                 text: text.clone(),
+            };
+            return outcome(verdict, String::new(), Duration::ZERO);
+        }
+        if let Some(stop) = self.brake.is_pulled() {
+            let verdict = Verdict::Skipped {
+                reason: Reason::Stopped,
+                text: stop.to_string(),
             };
             return outcome(verdict, String::new(), Duration::ZERO);
         }
@@ -318,6 +347,7 @@ impl Session {
             walls: self.walls,
             profiles: plan.profiles,
             missing: plan.missing,
+            stopped: self.brake.is_pulled_so_far(),
             outcomes: done.into_inner().into_iter().flatten().collect(),
             took: began.elapsed(),
         }
@@ -325,18 +355,39 @@ impl Session {
 
     /// Ends the session; answers the folder of the checks if it stays.
     #[must_use]
-    pub fn close(mut self) -> Option<PathBuf> {
-        if self.keep {
-            self.base.disable_cleanup(true);
-            return Some(self.base.path().to_path_buf());
-        }
-        None
+    pub fn close(self) -> Option<PathBuf> {
+        self.base.is_kept().then(|| self.base.path().to_path_buf())
     }
 }
 
-fn base() -> Result<tempfile::TempDir, Error> {
-    let made = tempfile::Builder::new().prefix("conformance-").tempdir();
-    made.map_err(step("make a folder for the checks"))
+impl Options {
+    fn base(&self) -> Result<Base, Error> {
+        Base::new(self.keep).map_err(step("make a folder for the checks"))
+    }
+
+    fn brake(&self) -> Result<Brake, Error> {
+        let patience = Patience {
+            hangs: self.give_up,
+            whole: self.deadline,
+        };
+        Brake::new(patience, self.interruptible).map_err(step("watch over the run"))
+    }
+}
+
+/// Whether a file can be a plug-in, so that copying it comes to an end.
+fn is_plausible(path: &Path) -> io::Result<()> {
+    let about = path.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no file: a plug-in is a shared library"));
+    }
+    if about.len() > LARGEST {
+        let size = about.len() >> 20;
+        let most = LARGEST >> 20;
+        return Err(io::Error::other(format!(
+            "it is {size} MiB large, and no plug-in is larger than {most} MiB"
+        )));
+    }
+    Ok(())
 }
 
 /// Only its owner may write it: as root the host loads nothing else.

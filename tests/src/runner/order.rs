@@ -52,6 +52,8 @@ pub enum Status {
     Signalled(i32),
     /// Not, within its time.
     TimedOut,
+    /// Not before it had filled its folder with so many bytes that it was ended.
+    Overfull(u64),
 }
 
 impl fmt::Display for Status {
@@ -60,6 +62,7 @@ impl fmt::Display for Status {
             Self::Exited(code) => write!(f, "exited with {code}"),
             Self::Signalled(signal) => write!(f, "was killed by {}", signal_name(*signal)),
             Self::TimedOut => f.write_str("did not end within its time"),
+            Self::Overfull(bytes) => write!(f, "wrote more than {} GiB into its folder", bytes >> 30),
         }
     }
 }
@@ -79,7 +82,7 @@ impl Ended {
     /// Whether a phase passed and then ended as it should.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.status == Status::Exited(0) && self.verdict == Some(Verdict::Passed)
+        self.status == Status::Exited(TOLD) && self.verdict == Some(Verdict::Passed)
     }
 
     /// Whether it was killed by SIGKILL: what a phase that kills itself is expected to do.
@@ -94,12 +97,14 @@ impl Ended {
         let doing = doing.map(|doing| format!(" in {doing}")).unwrap_or_default();
         let status = self.status;
         let text = match (&self.verdict, status) {
-            (Some(verdict), Status::Exited(0)) => return verdict.clone(),
+            (Some(verdict), Status::Exited(TOLD)) => return verdict.clone(),
             (_, Status::TimedOut) => format!("it did not end within {seconds} s: it hangs{doing}"),
-            (Some(Verdict::Passed), _) => {
-                format!("every step passed, but then the process {status} while it ended")
-            }
-            (Some(verdict), _) => return verdict.clone(),
+            (_, Status::Overfull(_)) => format!("it was ended: it {status}{doing}"),
+            (Some(verdict @ Verdict::Failed { .. }), _) => return verdict.clone(),
+            (Some(_), Status::Exited(0)) => String::from(
+                "every step passed, but then the process exited with 0 before its own end: the plug-in ends it in a destructor",
+            ),
+            (Some(_), _) => format!("every step passed, but then the process {status} while it ended"),
             (None, Status::Exited(CHANNEL_LOST)) => String::from(
                 "the process could not tell its verdict: the plug-in closed descriptors that are not its own",
             ),
@@ -108,6 +113,9 @@ impl Ended {
         Verdict::Failed { text }
     }
 }
+
+/// The exit code of a process that told its verdict and came to its own end. No plug-in that leaves early says so by chance.
+pub(crate) const TOLD: i32 = 120;
 
 /// The exit code of a process whose channel for verdicts was closed.
 pub(crate) const CHANNEL_LOST: i32 = 121;
@@ -127,7 +135,7 @@ pub(crate) struct Report {
     pub(crate) ended: Ended,
 }
 
-fn signal_name(signal: i32) -> String {
+pub(super) fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
@@ -174,10 +182,19 @@ mod tests {
 
     #[test]
     fn a_pass_counts_only_if_the_process_ends_well() {
-        assert_eq!(ended(Status::Exited(0), Some(Verdict::Passed)), Verdict::Passed);
-        for status in [Status::Exited(1), Status::Signalled(11), Status::TimedOut] {
+        assert_eq!(ended(Status::Exited(TOLD), Some(Verdict::Passed)), Verdict::Passed);
+        let bad = [
+            Status::Exited(0),
+            Status::Exited(1),
+            Status::Signalled(11),
+            Status::TimedOut,
+            Status::Overfull(4 << 30),
+        ];
+        for status in bad {
             text(ended(status, Some(Verdict::Passed)));
         }
+        assert!(text(ended(Status::Exited(0), Some(Verdict::Passed))).contains("in a destructor"));
+        assert!(text(ended(Status::Overfull(4 << 30), None)).contains("more than 4 GiB into its folder in start"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `Outcome` of one check and `Run` of all: what was found, what it means for the profiles, and the exit code.
 
+use super::brake::Stop;
 use super::guard::Walls;
 use super::is_forgiven;
 use crate::bench::Facts;
@@ -60,6 +61,8 @@ pub struct Run {
     pub profiles: Vec<Profile>,
     /// Profiles that were asked for and are not offered.
     pub missing: Vec<String>,
+    /// Why it ended before its plan was through, if it did.
+    pub stopped: Option<Stop>,
     /// One for each check of the plan, in order.
     pub outcomes: Vec<Outcome>,
     /// How long it took.
@@ -100,6 +103,8 @@ pub mod exit {
     pub const CANNOT_RUN: u8 = 2;
     /// Nothing failed, but a must of a profile was skipped, or a profile that was asked for is not offered.
     pub const PROFILE_NOT_MET: u8 = 3;
+    /// And the number of the signal that ended the run: 130 for SIGINT, 143 for SIGTERM.
+    pub const INTERRUPTED: u8 = 128;
 }
 
 impl Run {
@@ -146,11 +151,15 @@ impl Run {
     /// The exit code for this run; `strict` counts warnings as failures.
     #[must_use]
     pub fn exit(&self, strict: bool) -> u8 {
+        if let Some(Stop::Interrupted(signal)) = self.stopped {
+            return exit::INTERRUPTED.saturating_add(signal);
+        }
         let counts = self.counts();
-        if counts.failed > 0 || (strict && counts.warned > 0) {
+        let hangs = matches!(self.stopped, Some(Stop::Hangs(_)));
+        if counts.failed > 0 || hangs || (strict && counts.warned > 0) {
             return exit::FAILURES;
         }
-        if !self.missing.is_empty() {
+        if !self.missing.is_empty() || self.stopped.is_some() {
             return exit::PROFILE_NOT_MET;
         }
         if counts.passed + counts.warned == 0 {

@@ -71,25 +71,27 @@ impl Plan {
 
 impl Selection {
     fn names(&self, check: &Check) -> bool {
-        let fits = |wanted: &String| {
-            check.id.to_lowercase().contains(&wanted.to_lowercase())
-                || check.clause.contains(wanted.as_str())
-                || check.title.contains(wanted.as_str())
-        };
-        self.filter.is_empty() || self.filter.iter().any(fits)
+        self.filter.is_empty() || self.filter.iter().any(|wanted| Self::fits(wanted, check))
     }
 
-    fn leaves_out(&self, check: &Check) -> bool {
-        let fits = |id: &String| {
-            let rest = check.id.strip_prefix(id.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        self.skip.iter().any(fits)
+    /// Whether a word of `filter` means a check.
+    #[must_use]
+    pub fn fits(wanted: &str, check: &Check) -> bool {
+        check.id.to_lowercase().contains(&wanted.to_lowercase())
+            || check.clause.contains(wanted)
+            || check.title.contains(wanted)
+    }
+
+    /// Whether a word of `skip` means a check.
+    #[must_use]
+    pub fn leaves_out(id: &str, check: &Check) -> bool {
+        let rest = check.id.strip_prefix(id);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 }
 
 fn skip(check: &Check, selection: &Selection, facts: Result<&Facts, &str>, root: bool) -> Option<(Reason, String)> {
-    if selection.leaves_out(check) {
+    if selection.skip.iter().any(|id| Selection::leaves_out(id, check)) {
         return Some((Reason::Asked, String::from("left out with --skip")));
     }
     match facts {

@@ -6,30 +6,36 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::shown;
+
 /// How much of what a check wrote is shown.
 const LINES: usize = 20;
+
+/// Bytes of a line of it.
+const LONGEST: usize = 400;
 
 /// What stands above the checks.
 #[must_use]
 pub fn head(plugin: &Path, facts: Result<&crate::bench::Facts, &str>, seed: u64, walls: &str) -> String {
-    let file = plugin.file_name().unwrap_or_default().to_string_lossy();
+    let line = |text: &str| shown(text).replace('\n', "\\n");
+    let file = line(&plugin.file_name().unwrap_or_default().to_string_lossy());
     match facts {
         // A daemon, which was built for nothing of ours.
         Ok(facts) if facts.api.is_empty() => format!(
             "{}: '{}', libvirt {}\nanswers: {}\nseed {seed}, walls: {walls}\n\n",
-            plugin.display(),
-            facts.name,
-            facts.version,
+            line(&plugin.to_string_lossy()),
+            line(&facts.name),
+            line(&facts.version),
             facts.interfaces.join(" ")
         ),
         Ok(facts) => format!(
             "{file}: driver '{}' {}, built for driver-api {}\noffers: {}\nseed {seed}, walls: {walls}\n\n",
-            facts.name,
-            facts.version,
-            facts.api,
+            line(&facts.name),
+            line(&facts.version),
+            line(&facts.api),
             facts.interfaces.join(" ")
         ),
-        Err(refusal) => format!("{file}: {refusal}\nseed {seed}, walls: {walls}\n\n"),
+        Err(refusal) => format!("{file}: {}\nseed {seed}, walls: {walls}\n\n", line(refusal)),
     }
 }
 
@@ -53,20 +59,26 @@ pub fn line(outcome: &Outcome) -> String {
         }
         // Of what the driver does not offer the sum is told at the end: whole groups would hide the rest here.
         Verdict::Skipped {
-            reason: Reason::Interface,
+            reason: Reason::Interface | Reason::Stopped,
             ..
         } => return String::new(),
         Verdict::Skipped { reason, text: why } => {
-            let _infallible = write!(text, " [{reason}: {why}]");
+            let _infallible = write!(text, " [{reason}: {}]", shown(why));
         }
         Verdict::Failed { text: found } => {
-            let _infallible = write!(text, "\n      {} {}, {}", check.level, check.clause, indent(found));
+            let _infallible = write!(
+                text,
+                "\n      {} {}, {}",
+                check.level,
+                check.clause,
+                indent(&shown(found))
+            );
             let written: Vec<&str> = outcome.output.lines().collect();
             if !written.is_empty() {
                 let first = written.len().saturating_sub(LINES);
                 text.push_str("\n      what its process wrote:");
                 for line in &written[first..] {
-                    let _infallible = write!(text, "\n      | {line}");
+                    let _infallible = write!(text, "\n      | {}", shown(&short(line)));
                 }
             }
             let _infallible = write!(
@@ -84,7 +96,7 @@ pub fn line(outcome: &Outcome) -> String {
 fn not_offered(run: &Run) -> BTreeMap<&str, usize> {
     let mut reasons = BTreeMap::new();
     for (reason, why) in run.outcomes.iter().filter_map(Outcome::skipped) {
-        if reason == Reason::Interface {
+        if matches!(reason, Reason::Interface | Reason::Stopped) {
             *reasons.entry(why.as_str()).or_default() += 1;
         }
     }
@@ -93,6 +105,14 @@ fn not_offered(run: &Run) -> BTreeMap<&str, usize> {
 
 fn indent(text: &str) -> String {
     text.trim_end().replace('\n', "\n      ")
+}
+
+/// The beginning of a line that is longer than anybody reads.
+fn short(line: &str) -> String {
+    match line.len() {
+        ..=LONGEST => line.to_owned(),
+        length => format!("{} ... ({length} bytes)", &line[..line.floor_char_boundary(LONGEST)]),
+    }
 }
 
 /// What stands below the checks.
@@ -123,6 +143,9 @@ pub fn summary(run: &Run) -> String {
     }
     for name in &run.missing {
         let _infallible = writeln!(text, "profile {name:<17} NOT MET: the plug-in does not offer it");
+    }
+    if let Some(stop) = run.stopped {
+        let _infallible = writeln!(text, "{stop}: this is no verdict on the checks that were not tried");
     }
     if run.outcomes.is_empty() {
         text.push_str("no check was chosen: nothing was tested\n");

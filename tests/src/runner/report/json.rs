@@ -56,6 +56,7 @@ pub fn document(run: &Run, strict: bool) -> Value {
         "refusal": run.facts.as_ref().err(),
         "seed": run.seed,
         "walls": run.walls.name(),
+        "stopped": run.stopped.map(|stop| stop.to_string()),
         "checks": checks,
         "profiles": profiles,
         "profiles_not_offered": run.missing,

@@ -50,20 +50,35 @@ pub fn document(run: &Run) -> String {
             output => case.with_child(Element::new("system-out").with_text(clean(output))),
         }
     });
+    // A suite of skips would be well to a build server.
+    let stopped = run.stopped.map(|stop| {
+        let error = Element::new("error")
+            .with_attr("message", stop.to_string())
+            .with_attr("type", "stopped");
+        Element::new("testcase")
+            .with_attr("name", "the run comes to its end")
+            .with_attr("classname", "conformance")
+            .with_attr("time", seconds(run.took))
+            .with_child(error)
+    });
+    let (errors, tests) = match stopped {
+        Some(_) => (1, run.outcomes.len() + 1),
+        None => (0, run.outcomes.len()),
+    };
     let driver = run.facts.as_ref().map_or("refused", |facts| facts.name.as_str());
     let mut suite = Element::new("testsuite")
-        .with_attr("name", format!("conformance of {driver}"))
-        .with_attr("tests", run.outcomes.len())
+        .with_attr("name", clean(&format!("conformance of {driver}")))
+        .with_attr("tests", tests)
         .with_attr("failures", counts.failed)
-        .with_attr("errors", 0)
+        .with_attr("errors", errors)
         .with_attr("skipped", counts.skipped + counts.warned)
         .with_attr("time", seconds(run.took))
         .with_child(properties);
-    for case in cases {
+    for case in cases.chain(stopped) {
         suite = suite.with_child(case);
     }
     let suites = Element::new("testsuites")
-        .with_attr("tests", run.outcomes.len())
+        .with_attr("tests", tests)
         .with_attr("failures", counts.failed)
         .with_attr("time", seconds(run.took))
         .with_child(suite);

@@ -53,6 +53,10 @@ pub fn line(number: usize, outcome: &Outcome) -> String {
 #[must_use]
 pub fn foot(run: &Run) -> String {
     let mut text = String::new();
+    // To a consumer what was skipped is well: this is what fails the whole.
+    if let Some(stop) = run.stopped {
+        let _infallible = writeln!(text, "Bail out! {stop}");
+    }
     for (profile, verdict) in run.verdicts() {
         let _infallible = writeln!(text, "# profile {}: {verdict}", profile.name);
     }
@@ -68,7 +72,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+    super::shown(&text.split_whitespace().collect::<Vec<&str>>().join(" "))
 }
 
 /// A YAML scalar; JSON's strings are YAML's.
