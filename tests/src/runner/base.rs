@@ -154,7 +154,7 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, folder.join("deep/link")).expect("a link");
         let before = elsewhere.metadata().expect("there").permissions();
         for shut in ["deep/er", "deep", ""] {
-            fs::set_permissions(folder.join(shut), fs::Permissions::from_mode(0)).expect("shut");
+            fs::set_permissions(folder.join(shut), fs::Permissions::from_mode(0o000)).expect("shut");
         }
         remove(&folder).expect("removed");
         assert!(!folder.exists());

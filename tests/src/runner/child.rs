@@ -45,9 +45,13 @@ pub(crate) fn progress(what: &str) {
 
 /// What a check said last that it was about to do.
 pub(crate) fn last_progress(order: &Order) -> Option<String> {
-    let text = std::fs::read_to_string(&order.progress).ok()?;
+    // The plug-in may have written there too, as much as it liked.
+    let mut line = Vec::new();
+    let file = File::open(&order.progress).ok()?;
+    file.take(PROGRESS_BYTES as u64).read_to_end(&mut line).ok()?;
+    let text = String::from_utf8(line).ok()?;
     let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
 /// The process itself.
@@ -82,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         line.push(b'\n');
         channel.write_all(&line)
     });
+    progress("a destructor, or whatever runs while the process ends");
     let code = if told.is_ok() { TOLD } else { CHANNEL_LOST };
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

@@ -8,10 +8,13 @@
 
 use super::child::{self, status_of};
 use super::order::{Ended, Order, Report, Status};
-use super::{cgroup, disk, sys};
+use super::{cgroup, disk, memory, sys};
 use crate::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change, mount_remount,
+};
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, getppid, pidfd_open, set_child_subreaper,
     set_parent_process_death_signal, setrlimit,
@@ -163,7 +166,7 @@ fn guarded(walls: Walls, limit: &str) -> io::Result<ExitCode> {
     // With process 1 the kernel ends all others of the namespace, and only then lets this return.
     let code = guard.wait()?;
     if walls == Walls::Group {
-        let _left = process::end_descendants();
+        process::end_swarm();
     }
     Ok(if code.success() {
         ExitCode::SUCCESS
@@ -231,11 +234,11 @@ fn watch(walls: Walls, time: Duration) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(&channel).read_line(&mut line)?;
     let order: Order = serde_json::from_str(&line)?;
+    if walls != Walls::Group {
+        seal(&order)?;
+    }
     limit_resources();
     let ended = attend(&order, time)?;
-    if walls == Walls::Group {
-        let _left = process::end_descendants();
-    }
     let report = Report {
         nonce: order.nonce,
         ended,
@@ -243,7 +246,37 @@ fn watch(walls: Walls, time: Duration) -> io::Result<()> {
     let mut line = serde_json::to_vec(&report)?;
     line.push(b'\n');
     // As process 1 this one takes all others along when it ends.
-    channel.write_all(&line)
+    let told = channel.write_all(&line);
+    if walls == Walls::Group {
+        process::end_swarm();
+    }
+    told
+}
+
+/// Leaves a check its own folder and where it tells its progress; what is beside, the plug-in's copy and other checks'
+/// folders, can not be changed from here.
+fn seal(order: &Order) -> io::Result<()> {
+    let Some(base) = order.root.parent() else {
+        return Ok(());
+    };
+    for own in [&order.root, &order.progress] {
+        mount_bind(own, own)?;
+    }
+    mount_bind_recursive(base, base)?;
+    // In a user namespace nothing may be taken away that holds already.
+    let holds = statvfs(base)?.f_flag;
+    let kept = [
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    let kept = kept.into_iter().filter(|(flag, _)| holds.contains(*flag));
+    let flags = kept.fold(MountFlags::BIND | MountFlags::RDONLY, |flags, (_, flag)| flags | flag);
+    mount_remount(base, flags, c"")?;
+    Ok(())
 }
 
 fn limit_resources() {
@@ -257,6 +290,7 @@ fn limit_resources() {
     };
     limit(Resource::Core, 0);
     limit(Resource::Fsize, disk::MOST);
+    limit(Resource::Data, memory::most());
 }
 
 fn attend(order: &Order, time: Duration) -> io::Result<Ended> {

@@ -7,6 +7,7 @@ mod cgroup;
 pub(crate) mod child;
 mod disk;
 pub mod guard;
+mod memory;
 pub(crate) mod order;
 pub mod outcome;
 pub mod plan;
@@ -98,6 +99,14 @@ pub enum Error {
         /// Why.
         cause: lockstep::client::Error,
     },
+    /// Somebody takes the connection at the URI and says nothing.
+    #[error("'{uri}' does not answer within {seconds} s: is it a daemon of libvirt's protocol?")]
+    Silent {
+        /// The URI.
+        uri: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The fixtures.
     #[error(transparent)]
     Fixtures(#[from] fixture::Error),
@@ -179,10 +188,7 @@ impl Session {
     pub fn open_daemon(uri: &str, options: &Options) -> Result<Self, Error> {
         let given = PathBuf::from(uri);
         let fixtures = Fixtures::find(&given, options.config.as_deref())?;
-        let facts = crate::checks::wire::facts(uri).map_err(|cause| Error::Daemon {
-            uri: uri.to_owned(),
-            cause,
-        })?;
+        let facts = ask(uri, options.timeout)?;
         Ok(Self {
             base: options.base()?,
             copy: given.clone(),
@@ -238,6 +244,8 @@ impl Session {
     fn run_order(&self, id: &str) -> io::Result<cell::Tried> {
         let root = self.base.path().join(id);
         std::fs::create_dir(&root)?;
+        let progress = self.base.path().join(format!("{id}.progress"));
+        std::fs::write(&progress, "")?;
         let driver = self.facts.as_ref().map(|facts| facts.name.clone());
         let order = Order {
             check: id.to_owned(),
@@ -249,7 +257,7 @@ impl Session {
             lockstep: self.lockstep.clone(),
             driver: driver.unwrap_or_default(),
             root: root.clone(),
-            progress: self.base.path().join(format!("{id}.progress")),
+            progress,
             fixtures: self.fixtures.clone(),
             seed: self.seed,
             privileged: self.walls == Walls::Full,
@@ -371,6 +379,22 @@ impl Options {
             whole: self.deadline,
         };
         Brake::new(patience, self.interruptible).map_err(step("watch over the run"))
+    }
+}
+
+/// Asks a daemon what it offers, for as long as a check may take.
+fn ask(uri: &str, patience: Duration) -> Result<Facts, Error> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let asked = uri.to_owned();
+    // A connection on which nothing comes waits for ever; its thread ends with this process.
+    std::thread::spawn(move || tell.send(crate::checks::wire::facts(&asked)));
+    let uri = uri.to_owned();
+    match told.recv_timeout(patience) {
+        Ok(facts) => facts.map_err(|cause| Error::Daemon { uri, cause }),
+        Err(_) => Err(Error::Silent {
+            uri,
+            seconds: patience.as_secs(),
+        }),
     }
 }
 

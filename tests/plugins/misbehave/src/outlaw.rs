@@ -39,6 +39,24 @@ pub(crate) fn play(fault: &str) {
         "leaves a daemon" => leave_a_daemon(),
         "forges" => forge(),
         "floods" => flood(),
+        "stops its group" => stop_the_group(),
+        "stops its parent and leaves a daemon" => {
+            leave_a_daemon();
+            signal(getppid(), Signal::STOP);
+            stop_the_group();
+        }
+        "floods every descriptor" => flood_descriptors(),
+        "draws" => draw(),
+        "leaves in a destructor" => leave_in_a_destructor(),
+        "crashes in a destructor" => {
+            // SAFETY: the function has the type that is asked for.
+            unsafe { libc::atexit(crash_at_exit) };
+        }
+        "eats memory" => eat(),
+        "fills its folder" => fill(),
+        "wrecks what is beside its folder" => wreck(),
+        "shuts its folder" => shut(),
+        "changes the machine's name" if is_walled_in() => rename_the_machine(),
         _ => {}
     }
 }
@@ -103,4 +121,103 @@ fn forge() {
 fn flood() {
     let line = [b'x'; 8 * 1024];
     while std::io::stdout().write_all(&line).is_ok() {}
+}
+
+fn stop_the_group() {
+    let _stopped = kill_current_process_group(Signal::STOP);
+}
+
+/// A child writes what is no verdict to every descriptor for as long as it lives.
+fn flood_descriptors() {
+    // SAFETY: the child only writes and never returns; what other threads hold is of no use to it.
+    if unsafe { libc::fork() } != 0 {
+        return;
+    }
+    let line = [b'x'; 64 * 1024];
+    loop {
+        for number in 0..1024 {
+            // SAFETY: the bytes are there; a number that is no socket's is refused.
+            unsafe {
+                libc::send(
+                    number,
+                    line.as_ptr().cast(),
+                    line.len(),
+                    libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+                )
+            };
+        }
+    }
+}
+
+/// Writes what terminals and readers of reports could take for something else, and leaves.
+#[allow(clippy::exit, reason = "it is what this fault is")]
+fn draw() {
+    let text = b"\x1b[2J\x1b]0;title\x07\rpass  ABI-006  drawn\nok 1 - drawn\nBail out!\n1..0\n]]>&<!-- \xff\xfe\x00\xed\xa0\x80\n...\n---\n";
+    for _ in 0..2 {
+        let _written = std::io::stdout().write_all(text);
+        let _written = std::io::stderr().write_all(text);
+    }
+    std::process::exit(9);
+}
+
+extern "C" fn leave() {
+    // SAFETY: it ends the process and nothing else.
+    unsafe { libc::_exit(0) };
+}
+
+extern "C" fn crash_at_exit() {
+    crash();
+}
+
+fn leave_in_a_destructor() {
+    // SAFETY: the function has the type that is asked for.
+    unsafe { libc::atexit(leave) };
+}
+
+fn eat() {
+    let mut eaten: Vec<Vec<u8>> = Vec::new();
+    loop {
+        eaten.push(vec![1; 64 << 20]);
+        std::hint::black_box(&eaten);
+    }
+}
+
+/// More than any disk holds, in files that are small enough each.
+fn fill() {
+    let page = vec![1; 1 << 20];
+    for number in 0.. {
+        let Ok(mut file) = std::fs::File::create(format!("filling-{number}")) else {
+            return;
+        };
+        for _ in 0..256 {
+            let _written = file.write_all(&page);
+        }
+    }
+}
+
+/// Removes what is in the folder above its own: other checks' folders, and the file that it was loaded from.
+fn wreck() {
+    let Ok(own) = std::env::current_dir() else {
+        return;
+    };
+    let above = own.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    // Only where it is the suite's.
+    if above.join("plugin").is_dir() {
+        let _removed = std::fs::remove_dir_all(above);
+    }
+}
+
+/// A folder that not even its owner may look into.
+fn shut() {
+    use std::os::unix::fs::PermissionsExt;
+    let _made = std::fs::create_dir_all("shut/inside");
+    for folder in ["shut/inside", "shut"] {
+        let _shut = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o000));
+    }
+}
+
+fn rename_the_machine() {
+    let name = b"misbehave";
+    // SAFETY: the bytes are there.
+    unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) };
 }

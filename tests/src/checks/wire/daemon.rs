@@ -12,6 +12,7 @@ use lockstep::rpc::codec::nwfilter::{NwfilterRef, NwfilterUndefine};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Display;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,7 +66,7 @@ impl<'a> Daemon<'a> {
     fn comes_up(&mut self, socket: &Path, root: &Path) -> Outcome {
         let until = Instant::now() + Duration::from_secs(60);
         let failed = |what: String| {
-            let log = std::fs::read_to_string(root.join("log")).unwrap_or_default();
+            let log = end_of(&root.join("log"));
             let said: Vec<&str> = log.lines().rev().take(8).collect();
             let said: Vec<&str> = said.into_iter().rev().collect();
             Failure::new(format!(
@@ -284,4 +285,17 @@ impl<T> Told<T> for lockstep::client::Result<T> {
             Err(other) => Err(Failure::new(format!("{what}: expected error {wanted}, found: {other}"))),
         }
     }
+}
+
+/// The end of a log that a plug-in may have filled with anything.
+fn end_of(log: &Path) -> String {
+    const KEPT: u64 = 16 * 1024;
+    let read = |mut file: File| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(KEPT)))?;
+        let mut end = Vec::new();
+        file.take(KEPT).read_to_end(&mut end)?;
+        std::io::Result::Ok(String::from_utf8_lossy(&end).into_owned())
+    };
+    File::open(log).and_then(read).unwrap_or_default()
 }

@@ -1,0 +1,213 @@
+//! A run that is interrupted says what it found and leaves nothing; one that is killed leaves what the next run removes.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use conformance::wait;
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+
+/// A driver that loops for ever when its option says so.
+static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let built = Path::new(env!("CARGO_BIN_EXE_conformance")).parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "misbehave-driver", "--target-dir"]);
+    let built_well = cargo
+        .arg(built.parent().unwrap())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built_well.unwrap().success());
+    built.join("libmisbehave_driver.so")
+});
+
+/// The variable by which processes of one run are known again.
+const MARK: &str = "CONFORMANCE_TEST_MARK";
+
+/// A folder of temporary files, which is also the mark of the runs that have it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A run of a check that loops, come to where it loops.
+    fn looping(&self, arguments: &[&str]) -> Child {
+        let config = self.path().join("fixtures.toml");
+        std::fs::write(&config, "[options]\nfault = \"loops\"\n").unwrap();
+        let before = self.bases();
+        let run = self.run(&config, arguments).spawn().unwrap();
+        let loops = || {
+            let mut bases = self.bases().into_iter().filter(|base| !before.contains(base));
+            bases.any(|base| {
+                let progress = std::fs::read_to_string(base.join("ABI-006.progress"));
+                progress.is_ok_and(|progress| progress.contains("bring_up"))
+            })
+        };
+        wait::until("the check loops", || loops().then_some(()));
+        run
+    }
+
+    fn run(&self, config: &Path, arguments: &[&str]) -> Command {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"));
+        run.arg("run")
+            .arg(&*DRIVER)
+            .args(["--filter", "ABI-003", "--filter", "ABI-006", "--jobs", "1", "--config"])
+            .arg(config)
+            .args(arguments)
+            .env("TMPDIR", self.path())
+            .env(MARK, self.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        run
+    }
+
+    /// The folders of runs.
+    fn bases(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.path()).unwrap().flatten();
+        let is_base = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("conformance-")
+        };
+        entries.map(|entry| entry.path()).filter(is_base).collect()
+    }
+
+    /// The processes of runs.
+    fn processes(&self) -> usize {
+        let wanted = format!("{MARK}={}", self.path().display());
+        let carries = |path: PathBuf| {
+            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|line| line == wanted.as_bytes())
+        };
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        entries.filter(|entry| carries(entry.path())).count()
+    }
+}
+
+fn send(run: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(run.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// The walls that every machine gives, and the best ones where they are given.
+fn walls() -> Vec<&'static str> {
+    if rustix::process::geteuid().is_root() {
+        vec!["full", "group"]
+    } else {
+        vec!["group"]
+    }
+}
+
+fn interrupted(signal: Signal, arguments: &[&str]) -> Output {
+    let place = Place::new();
+    let run = place.looping(arguments);
+    send(&run, signal);
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(place.processes(), 0, "processes are left");
+    assert_eq!(place.bases(), Vec::<PathBuf>::new());
+    output
+}
+
+#[test]
+fn a_signal_ends_the_checks_and_the_report_says_so() {
+    for (signal, name, code) in [
+        (Signal::INT, "SIGINT", 130),
+        (Signal::TERM, "SIGTERM", 143),
+        (Signal::HUP, "SIGHUP", 129),
+    ] {
+        for walls in walls() {
+            let output = interrupted(signal, &["--walls", walls]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{text}");
+            for words in [
+                "pass  ABI-003",
+                "1 passed, 0 failed, 1 skipped (1 stopped)",
+                &format!("interrupted by {name}"),
+                "not proven",
+            ] {
+                assert!(text.contains(words), "{walls}: no '{words}' in: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn reports_for_programs_are_whole_and_no_success() {
+    let of = |format: &str| {
+        let output = interrupted(Signal::INT, &["--format", format]);
+        assert_eq!(output.status.code(), Some(130));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: serde_json::Value = serde_json::from_str(&of("json")).unwrap();
+    assert_eq!(
+        (json["stopped"].as_str(), json["exit"].as_u64()),
+        (Some("interrupted by SIGINT"), Some(130))
+    );
+    let tap = of("tap");
+    assert!(tap.contains("\nBail out! interrupted by SIGINT\n"), "{tap}");
+    let junit = of("junit");
+    assert!(
+        junit.contains("errors='1'")
+            && junit.contains("message='interrupted by SIGINT'")
+            && junit.trim_end().ends_with("</testsuites>"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn a_run_that_is_killed_takes_its_checks_along_and_the_next_one_removes_its_folder() {
+    for walls in walls() {
+        let place = Place::new();
+        let config = place.path().join("none.toml");
+        std::fs::write(&config, "").unwrap();
+        let mut dead = place.looping(&["--walls", walls]);
+        send(&dead, Signal::KILL);
+        dead.wait().unwrap();
+        wait::until("its processes are gone", || (place.processes() == 0).then_some(()));
+        let [left] = &place.bases()[..] else {
+            panic!("{:?}", place.bases())
+        };
+        // One that lives keeps its own.
+        let mut alive = place.looping(&["--walls", walls]);
+        let bases = place.bases();
+        assert!(!bases.contains(left) && bases.len() == 1, "{bases:?}");
+        let output = place.run(&config, &["--walls", walls]).output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        assert_eq!(place.bases(), bases);
+        send(&alive, Signal::TERM);
+        assert_eq!(alive.wait().unwrap().code(), Some(143));
+    }
+}
+
+#[test]
+fn what_is_kept_is_nobodys_to_remove() {
+    let place = Place::new();
+    let config = place.path().join("none.toml");
+    std::fs::write(&config, "").unwrap();
+    let output = place.run(&config, &["--keep"]).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let kept = place.bases();
+    assert_eq!(kept.len(), 1);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&*kept[0].to_string_lossy()), "{said}");
+    assert!(place.run(&config, &[]).output().unwrap().status.success());
+    assert_eq!(place.bases(), kept);
+    assert!(kept[0].join("ABI-006").is_dir());
+}
