@@ -125,6 +125,100 @@ fn the_junit_report_fits_the_schema_and_counts_as_we_do() {
     );
 }
 
+/// Reports on a driver that writes what it should not, and one that says it in an error: one pass and one failure each.
+fn coloured(format: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("fixtures.toml");
+    let report = |fault: &str| {
+        std::fs::write(&config, format!("[options]\nfault = \"{fault}\"\n")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
+            .arg("run")
+            .arg(BUILT.join("libmisbehave_driver.so"))
+            .args([
+                "--filter", "ABI-003", "--filter", "ABI-006", "--format", format, "--config",
+            ])
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    ["draws", "bring_up fails in colour"].map(report).into()
+}
+
+#[test]
+fn tap_of_hostile_texts_is_what_the_parser_and_prove_expect() {
+    const SCRIPT: &str = r#"
+        my $parser = TAP::Parser->new({ source => \*STDIN });
+        $parser->run;
+        print join(" ", scalar($parser->parse_errors), $parser->tests_run, join(",", $parser->failed),
+            join(",", $parser->skipped, $parser->todo), $parser->is_good_plan ? 1 : 0), "\n";
+    "#;
+    for tap in coloured("tap") {
+        let parsed = fed(Command::new("perl").args(["-MTAP::Parser", "-e", SCRIPT]), &tap);
+        assert_eq!(parsed, "0 2 2  1\n", "{tap}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.tap");
+        std::fs::write(&file, &tap).unwrap();
+        let prove = Command::new("prove").args(["-e", "cat"]).arg(&file).output().unwrap();
+        let said = String::from_utf8(prove.stdout).unwrap();
+        assert!(!prove.status.success());
+        assert!(
+            said.contains("Failed 1/2 subtests") && said.contains("Failed test:  2"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn junit_of_hostile_texts_fits_the_schema_and_json_is_whole() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("junit.xsd");
+    for junit in coloured("junit") {
+        let mut lint = Command::new("xmllint");
+        fed(lint.args(["--noout", "--schema"]).arg(&schema).arg("-"), &junit);
+        let asked = |path: &str| fed(Command::new("xmllint").args(["--xpath", path, "-"]), &junit);
+        assert_eq!(asked("count(//testcase)").trim(), "2");
+        assert_eq!(asked("count(//failure)").trim(), "1");
+        let told = asked("string(//system-out)") + &asked("string(//failure/@message)");
+        assert!(told.contains("]]>&<!-- 'x' \"y\" \u{fffd}"), "{told}");
+    }
+    for json in coloured("json") {
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let check = &json["checks"][1];
+        let told = format!(
+            "{}{}",
+            check["output"].as_str().unwrap(),
+            check["text"].as_str().unwrap()
+        );
+        assert!(
+            told.contains("\u{1b}[2J") && told.contains("]]>&<!-- 'x' \"y\" \0"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_person_is_shown_hostile_texts_as_they_are_written() {
+    for text in coloured("human") {
+        let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.contains(obeyed), "{text:?}");
+        let passes: Vec<&str> = text.lines().filter(|line| line.starts_with("pass")).collect();
+        assert_eq!(passes.len(), 1, "{text}");
+        assert!(
+            !text
+                .lines()
+                .any(|line| line.starts_with("ok ") || line.starts_with("Bail")),
+            "{text}"
+        );
+        assert!(text.contains(r"\u{1b}[2J") && text.contains("FAIL  ABI-006"), "{text}");
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run_and_is_told() {
     let first: serde_json::Value = serde_json::from_str(&mixed("json")).unwrap();

@@ -159,6 +159,29 @@ fn reports_for_programs_are_whole_and_no_success() {
             && junit.trim_end().ends_with("</testsuites>"),
         "{junit}"
     );
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("junit.xsd");
+    let mut lint = Command::new("xmllint");
+    let fits = lint
+        .args(["--noout", "--schema"])
+        .arg(schema)
+        .arg(file("report.xml", &junit));
+    assert!(fits.output().unwrap().status.success(), "{junit}");
+    let prove = Command::new("prove")
+        .args(["-e", "cat"])
+        .arg(file("report.tap", &tap))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&prove.stderr);
+    assert!(
+        !prove.status.success() && said.contains("interrupted by SIGINT"),
+        "{said}"
+    );
 }
 
 #[test]

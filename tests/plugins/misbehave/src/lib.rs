@@ -110,6 +110,9 @@ impl Driver for Misbehave {
     fn bring_up(&self, _cx: &mut Cx<'_, Unlocked>) -> Result<()> {
         match self.fault.as_str() {
             "bring_up panics" => stumble("bring_up"),
+            "bring_up fails in colour" => {
+                return Err(Error::new(Code::OPERATION_FAILED, Origin::NONE, outlaw::COLOUR));
+            }
             "bring_up fails" => return Err(failure("bring_up")),
             fault => outlaw::play(fault),
         }

@@ -5,6 +5,9 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+/// What terminals and readers of reports could take for something else.
+pub(crate) const COLOUR: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\rpass  ABI-006  drawn\nok 1 - drawn\nnot ok 2\nBail out!\n1..0\n]]>&<!-- 'x' \"y\" \u{0}\u{202e}\u{fffe}\u{9b}1m\n  ...\n  ---\n# SKIP\n";
+
 /// Does what the fault says, if it is one of these; comes back from some.
 pub(crate) fn play(fault: &str) {
     match fault {
@@ -152,10 +155,10 @@ fn flood_descriptors() {
 /// Writes what terminals and readers of reports could take for something else, and leaves.
 #[allow(clippy::exit, reason = "it is what this fault is")]
 fn draw() {
-    let text = b"\x1b[2J\x1b]0;title\x07\rpass  ABI-006  drawn\nok 1 - drawn\nBail out!\n1..0\n]]>&<!-- \xff\xfe\x00\xed\xa0\x80\n...\n---\n";
     for _ in 0..2 {
-        let _written = std::io::stdout().write_all(text);
-        let _written = std::io::stderr().write_all(text);
+        let _written = std::io::stdout().write_all(COLOUR.as_bytes());
+        let _written = std::io::stderr().write_all(COLOUR.as_bytes());
+        let _written = std::io::stderr().write_all(b"\xff\xfe no text \xed\xa0\x80\n");
     }
     std::process::exit(9);
 }
