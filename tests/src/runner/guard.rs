@@ -36,6 +36,9 @@ pub(crate) const PROBE: &str = "probe";
 /// How long the guard may be late before the cell ends it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Processes and threads that there may be of this user before a check gets no more.
+const PROCESSES: u64 = 8_192;
+
 /// How often the guard looks at what a check has written.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -291,6 +294,8 @@ fn limit_resources() {
     limit(Resource::Core, 0);
     limit(Resource::Fsize, disk::MOST);
     limit(Resource::Data, memory::most());
+    // Root is not bound by it and has a cgroup; it counts all of a user's processes, this check's or not.
+    limit(Resource::Nproc, PROCESSES);
 }
 
 fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
