@@ -89,6 +89,9 @@ impl Instance {
             guests: Some(Arc::clone(&guests) as Arc<dyn plugin::GuestRoom>),
         };
         let plugins = Arc::new(Plugins::new(rooms, &inbox));
+        for folder in plugin::without_plugins(&config.plugin_dirs) {
+            tracing::warn!(folder = %folder.display(), "no plug-in (lib..._driver.so) in a folder that was named");
+        }
         plugins.load(&plugin::folders(&config.plugin_dirs), |name| {
             driver_config(config, name)
         });

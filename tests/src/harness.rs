@@ -7,12 +7,14 @@
 //! ```
 
 use crate::check::{Reason, Verdict};
+use crate::runner::outcome::Outcome;
 use crate::runner::plan::Planned;
+use crate::runner::report::cause;
 use crate::runner::{Options, Session, child, guard};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The argument that makes this program a host.
 pub(crate) const HOST: &str = "__host";
@@ -69,17 +71,26 @@ pub fn harness(plugin: &Path, options: Options) -> ExitCode {
     };
     eprintln!("conformance: seed {}", session.seed());
     let plan = session.plan(&options.selection);
+    let failed = Failures::default();
     let trials = plan
         .checks
         .into_iter()
-        .map(|planned| trial(&session, planned))
+        .map(|planned| trial(&session, &failed, planned))
         .collect();
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let code = libtest_mimic::run(&arguments, trials).exit_code();
+    let failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(cause) = cause::shared(&failed) {
+        eprint!("conformance: {}", cause.told());
+    }
+    code
 }
 
-fn trial(session: &Arc<Session>, planned: Planned) -> Trial {
-    let session = Arc::clone(session);
+/// What failed, for what is said at the end.
+type Failures = Arc<Mutex<Vec<Outcome>>>;
+
+fn trial(session: &Arc<Session>, failures: &Failures, planned: Planned) -> Trial {
+    let (session, failures) = (Arc::clone(session), Arc::clone(failures));
     let check = planned.check;
     let skipped = planned.skip.as_ref().map(|(reason, _)| format!("skipped: {reason}"));
     let name = format!("{} {}", check.id, check.title);
@@ -101,7 +112,12 @@ fn trial(session: &Arc<Session>, planned: Planned) -> Trial {
                 eprintln!("{}", crate::runner::report::human::line(&outcome));
                 Ok(())
             }
-            Verdict::Failed { .. } => Err(Failed::from(crate::runner::report::human::line(&outcome))),
+            Verdict::Failed { .. } => {
+                let failed = Failed::from(crate::runner::report::human::line(&outcome));
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                failures.push(outcome);
+                Err(failed)
+            }
         }
     });
     match skipped {

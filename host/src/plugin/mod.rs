@@ -30,5 +30,5 @@ pub use desk::{GuestRoom, SERVICES};
 pub use entry::{Context, Plugin};
 pub use refusal::Refusal;
 pub use registry::{Inbox, Plugins, Rooms};
-pub use search::folders;
+pub use search::{folders, without_plugins};
 pub use status::PluginStatus;

@@ -23,6 +23,12 @@ pub fn folders(given: &[PathBuf]) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Those of the folders that somebody named in which there is no plug-in, which nobody means.
+pub fn without_plugins(given: &[PathBuf]) -> impl Iterator<Item = &Path> {
+    let empty = |folder: &&PathBuf| candidates(std::slice::from_ref(folder)).is_empty();
+    given.iter().filter(empty).map(PathBuf::as_path)
+}
+
 /// The plug-ins in these folders, by name within a folder; of two with one name the first counts. A folder that can not
 /// be read holds none.
 pub(super) fn candidates(folders: &[PathBuf]) -> Vec<PathBuf> {
@@ -77,5 +83,6 @@ mod tests {
             second.path().join("libc_driver.so"),
         ];
         assert_eq!(candidates(&folders), expected);
+        assert_eq!(without_plugins(&folders).collect::<Vec<_>>(), [folders[1].as_path()]);
     }
 }

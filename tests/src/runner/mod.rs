@@ -84,7 +84,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such plug-in.
-    #[error("cannot read the plug-in '{}': {cause}", path.display())]
+    #[error("cannot read the plug-in '{}': {cause} ('cargo build' puts it there; 'cargo test' does not)", path.display())]
     Plugin {
         /// The file.
         path: PathBuf,

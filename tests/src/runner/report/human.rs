@@ -2,6 +2,7 @@
 
 use crate::check::{Level, Reason, Verdict};
 use crate::runner::outcome::{Outcome, Run};
+use crate::runner::report::cause;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -137,6 +138,9 @@ pub fn summary(run: &Run) -> String {
     let _infallible = writeln!(text, " in {:.1} s", run.took.as_secs_f64());
     for (why, count) in not_offered(run) {
         let _infallible = writeln!(text, "not tried: {count} checks, {why}");
+    }
+    if let Some(cause) = cause::shared(&run.outcomes) {
+        text.push_str(&cause.told());
     }
     for (profile, verdict) in run.verdicts() {
         let _infallible = writeln!(text, "profile {:<17} {verdict}", profile.name);

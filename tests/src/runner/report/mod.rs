@@ -1,5 +1,6 @@
 //! Reports of a run, for people and for programs.
 
+pub mod cause;
 pub mod human;
 pub mod json;
 pub mod junit;
