@@ -38,6 +38,8 @@ pub struct Domains {
     pub startable: bool,
     /// Whether a started domain stays until it is told to stop.
     pub stays: bool,
+    /// Whether a guest that is asked to shut down does; one without a system in it does not hear the request.
+    pub obeys_shutdown: bool,
     /// Whether the driver makes transient domains.
     pub transient: bool,
     /// Whether `suspend` and `resume` are for real.
@@ -64,6 +66,7 @@ impl Default for Domains {
             invalid: Vec::new(),
             startable: true,
             stays: true,
+            obeys_shutdown: true,
             transient: true,
             suspendable: true,
             persistent: true,

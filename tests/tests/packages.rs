@@ -78,13 +78,22 @@ fn unpack() -> Vec<(&'static str, PathBuf)> {
 }
 
 /// A folder that ends with the test, and what was compiled for it.
-struct Project(tempfile::TempDir);
+struct Project {
+    base: tempfile::TempDir,
+    name: &'static str,
+}
 
 impl Project {
-    fn new(packages: &[(&str, PathBuf)]) -> Self {
-        let project = Self(tempfile::tempdir().unwrap());
+    fn new(name: &'static str, kind: &str) -> Self {
+        let packages = &*UNPACKED;
+        let base = tempfile::tempdir().unwrap();
+        let project = Self { base, name };
         let folder = project.folder();
-        said(Command::new(binary()).arg("new-driver").arg("author-day").arg(&folder));
+        said(
+            Command::new(binary())
+                .args(["new-driver", "--kind", kind, name])
+                .arg(&folder),
+        );
         let manifest = folder.join("Cargo.toml");
         let mut text = fs::read_to_string(&manifest).unwrap();
         text.push_str("\n[patch.crates-io]\n");
@@ -96,7 +105,48 @@ impl Project {
     }
 
     fn folder(&self) -> PathBuf {
-        self.0.path().join("project")
+        self.base.path().join("project")
+    }
+
+    /// Has it as it comes formatted, checked and tested; how many checks passed.
+    fn passes(&self) -> u32 {
+        let folder = self.folder();
+        said(&mut cargo(&folder, &["fmt", "--check"]));
+        let build = [
+            "clippy",
+            "--offline",
+            "--quiet",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        said(&mut cargo(&folder, &build));
+        let tested = said(&mut cargo(&folder, &TEST));
+        let passed = tested
+            .split("test result: ok. ")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        passed.unwrap_or_else(|| panic!("{tested}")).parse().unwrap()
+    }
+
+    /// Puts lines before one of `start`'s in the driver, which must be there.
+    fn spoil(&self, before: &str, lines: &str) {
+        let file = self.folder().join("src/lib.rs");
+        let text = fs::read_to_string(&file).unwrap();
+        let (head, start) = text.split_once("    fn start(").unwrap();
+        assert!(start.contains(before), "{start}");
+        let start = start.replacen(before, &format!("{lines}\n        {before}"), 1);
+        fs::write(file, format!("{head}    fn start({start}")).unwrap();
+    }
+
+    /// What cargo says of it, which must not be well.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = cargo(&self.folder(), arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        said
     }
 }
 
@@ -104,38 +154,77 @@ impl Drop for Project {
     fn drop(&mut self) {
         let _ = cargo(
             &self.folder(),
-            &["clean", "--offline", "--quiet", "--package", "author-day-driver"],
+            &[
+                "clean",
+                "--offline",
+                "--quiet",
+                "--package",
+                &format!("{}-driver", self.name),
+            ],
         )
         .status();
     }
 }
 
+const TEST: [&str; 5] = ["test", "--offline", "--quiet", "--test", "conformance"];
+/// The line of the template's `start` that takes the domain's lock.
+const SEIZE: &str = "let _guard = self.seize(cx, uuid)?;";
+
 #[test]
 fn a_project_of_the_template_passes_the_suite_with_the_packages_alone() {
-    let packages = &*UNPACKED;
-    let project = Project::new(packages);
-    let folder = project.folder();
-    said(&mut cargo(&folder, &["fmt", "--check"]));
-    let build = [
-        "clippy",
-        "--offline",
-        "--quiet",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    said(&mut cargo(&folder, &build));
-    let tested = said(&mut cargo(
-        &folder,
-        &["test", "--offline", "--quiet", "--test", "conformance"],
-    ));
-    let passed = tested
-        .split("test result: ok. ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next());
-    let passed: u32 = passed.unwrap_or_default().parse().unwrap();
-    assert!(passed > 10, "{tested}");
+    let passed = Project::new("author-day", "virt").passes();
+    assert!(passed > 100, "{passed}");
+}
+
+#[test]
+fn a_project_with_filters_passes_the_suite_too() {
+    let passed = Project::new("author-night", "nwfilter").passes();
+    assert!(passed > 60, "{passed}");
+}
+
+#[test]
+fn whoever_breaks_the_order_of_locks_is_told_so() {
+    // By the compiler, as long as it is asked.
+    let project = Project::new("author-error", "virt");
+    project.spoil(
+        SEIZE,
+        "let mut early = self.seize(cx, uuid)?;\n        let _update = early.update_read()?;",
+    );
+    let said = project.refused(&["check", "--offline", "--quiet"]);
+    let sentence = "lock order: `Update` may not be acquired while `driver_api::lock::level::Domain` is held";
+    assert!(said.contains(sentence), "{said}");
+    let order = "the order is Filter -> Update -> Virt -> Domain; drop the guard that is held";
+    assert!(said.contains(order), "{said}");
+    drop(project);
+
+    // By the suite, if the compiler was led round: one check names the order, and the end says to read that one.
+    let project = Project::new("author-error", "virt");
+    project.spoil(
+        SEIZE,
+        "std::mem::forget(cx.virt_write()?);\n        drop(cx.filters()?);",
+    );
+    let said = project.refused(&TEST);
+    let sentence = "must locks.order, rules of the locks: expected none to be broken";
+    assert!(said.contains(sentence), "{said}");
+    assert!(
+        said.contains("lock order: Filter may not be acquired while Virt of driver"),
+        "{said}"
+    );
+    assert!(
+        said.contains("read LOCK-001 first: conformance explain LOCK-001"),
+        "{said}"
+    );
+    drop(project);
+
+    // A lock that is kept is one check's to find.
+    let project = Project::new("author-error", "virt");
+    project.spoil("self.run(Domain::clone(&domain), given)", "std::mem::forget(_guard);");
+    let said = project.refused(&TEST);
+    assert!(
+        said.contains("must locks.balance, start: expected every lock to be given back, found 1 still held"),
+        "{said}"
+    );
+    assert!(said.contains("1 failed;"), "{said}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The verb `new-driver`: a project of one's own, with a driver that works and the suite that tests it.
 //!
-//! What it writes is the folder `template` of this package, which `cargo generate` understands too.
+//! What it writes is a folder of `template` of this package, which `cargo generate` understands too.
 
 use super::Session;
 use super::exit::{Context, Failure};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -20,12 +20,15 @@ pub enum Verb {
 /// What `new-driver` takes.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// The driver's name, which is also its URI scheme: `tea` serves `tea:///`
+    /// The driver's name; of a virt driver also its URI scheme: `tea` serves `tea:///`
     #[arg(value_name = "NAME")]
     name: String,
     /// The folder to write, which must be empty or not there [default: NAME-driver]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// What the driver serves
+    #[arg(long, value_enum, default_value_t = Kind::Virt)]
+    kind: Kind,
     /// The `driver-api` to depend on: a version, or the folder of the package
     #[arg(long, value_name = "VERSION|DIR", default_value = env!("CARGO_PKG_VERSION"))]
     driver_api: String,
@@ -39,19 +42,29 @@ const LONGEST: usize = 32;
 /// The drivers that come with the host: of two with one name only the first is loaded.
 const TAKEN: [&str; 2] = ["uml", "nwfilter"];
 
+/// What a new driver serves; each has a template of its own.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// Domains: guests of a kind of their own
+    Virt,
+    /// Network filters, in one file
+    Nwfilter,
+}
+
+/// A file of a template: where it goes, and what is in it.
+type Entry = (&'static str, &'static str);
+
 macro_rules! template {
-    ($($file:literal $(as $name:literal)?),+ $(,)?) => {
-        /// Every file of the template: where it goes, and what is in it.
-        const TEMPLATE: &[(&str, &str)] = &[$(
-            (template!(@name $file $($name)?), include_str!(concat!("../../template/", $file))),
-        )+];
+    ($kind:literal: $($file:literal $(as $name:literal)?),+ $(,)?) => {
+        &[$((template!(@name $file $($name)?), include_str!(concat!("../../template/", $kind, "/", $file)))),+]
     };
     (@name $file:literal) => { $file };
     (@name $file:literal $name:literal) => { $name };
 }
 
-template! {
-    // In the package of this crate a folder with a Cargo.toml would be left out as a package of its own.
+// In the package of this crate a folder with a Cargo.toml would be left out as a package of its own.
+const VIRT: &[Entry] = template! {
+    "virt":
     "Cargo.toml.liquid" as "Cargo.toml",
     "README.md",
     "conformance.toml",
@@ -64,6 +77,26 @@ template! {
     "src/store.rs",
     "src/table.rs",
     "tests/conformance.rs",
+};
+
+const NWFILTER: &[Entry] = template! {
+    "nwfilter":
+    "Cargo.toml.liquid" as "Cargo.toml",
+    "README.md",
+    "conformance.toml",
+    ".gitignore",
+    ".github/workflows/ci.yml",
+    "src/lib.rs",
+    "tests/conformance.rs",
+};
+
+impl Kind {
+    const fn template(self) -> &'static [Entry] {
+        match self {
+            Self::Virt => VIRT,
+            Self::Nwfilter => NWFILTER,
+        }
+    }
 }
 
 /// What stands in the places that the template leaves open.
@@ -81,8 +114,8 @@ impl Filling {
         [
             ("{{project-name}}", &format!("{name}-driver")),
             ("{{crate_name}}", &format!("{}_driver", name.replace('-', "_"))),
-            ("{{scheme}}", name),
-            ("{{scheme | capitalize}}", &title),
+            ("{{driver}}", name),
+            ("{{driver | capitalize}}", &title),
             ("{{driver_api}}", &self.driver_api),
             ("{{conformance}}", &self.conformance),
         ]
@@ -164,8 +197,8 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write(folder: &Path, filling: &Filling) -> Result<(), Failure> {
-    for (name, text) in TEMPLATE {
+fn write(folder: &Path, template: &[Entry], filling: &Filling) -> Result<(), Failure> {
+    for (name, text) in template {
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent).context(|| format!("cannot make the folder '{}'", parent.display()))?;
@@ -188,9 +221,10 @@ impl Verb {
             .folder
             .unwrap_or_else(|| PathBuf::from(format!("{name}-driver")));
         check_folder(&folder)?;
-        write(&folder, &filling)?;
+        let template = options.kind.template();
+        write(&folder, template, &filling)?;
         let shown = folder.display().to_string();
-        let files: Vec<&str> = TEMPLATE.iter().map(|(name, _)| *name).collect();
+        let files: Vec<&str> = template.iter().map(|(name, _)| *name).collect();
         session.out.done(
             format_args!("Driver '{name}' written to '{shown}'; 'cargo test' there runs the conformance suite"),
             &json!({ "driver": name, "folder": shown, "files": files }),
@@ -267,23 +301,25 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_the_template_is_filled() {
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &filling()).unwrap();
-        for (name, _) in TEMPLATE {
-            let text = fs::read_to_string(dir.path().join(name)).unwrap();
-            assert!(!text.contains("{{"), "{name}");
+    fn every_place_of_the_templates_is_filled() {
+        for kind in [Kind::Virt, Kind::Nwfilter] {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), kind.template(), &filling()).unwrap();
+            for (name, _) in kind.template() {
+                let text = fs::read_to_string(dir.path().join(name)).unwrap();
+                assert!(!text.contains("{{"), "{name}");
+            }
+            let manifest = fs::read_to_string(dir.path().join("Cargo.toml")).unwrap();
+            let manifest: toml::Table = manifest.parse().unwrap();
+            assert_eq!(manifest["package"]["name"].as_str(), Some("green-tea-driver"));
+            assert_eq!(manifest["dev-dependencies"]["conformance"]["path"].as_str(), Some("/x"));
+            let driver = fs::read_to_string(dir.path().join("src/lib.rs")).unwrap();
+            assert!(driver.contains("\"Green-tea\""), "{driver}");
         }
-        let manifest = fs::read_to_string(dir.path().join("Cargo.toml")).unwrap();
-        let manifest: toml::Table = manifest.parse().unwrap();
-        assert_eq!(manifest["package"]["name"].as_str(), Some("green-tea-driver"));
-        assert_eq!(manifest["dev-dependencies"]["conformance"]["path"].as_str(), Some("/x"));
-        let driver = fs::read_to_string(dir.path().join("src/lib.rs")).unwrap();
-        assert!(driver.contains("const TITLE: &str = \"Green-tea\";"), "{driver}");
     }
 
     #[test]
-    fn every_file_of_the_template_is_written() {
+    fn every_file_of_the_templates_is_written() {
         fn walk(below: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(below).unwrap() {
                 let path = entry.unwrap().path();
@@ -294,22 +330,37 @@ mod tests {
                 }
             }
         }
-        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("template");
-        let mut found = Vec::new();
-        walk(&top, &mut found);
-        let name = |path: &PathBuf| {
-            path.strip_prefix(&top)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .replace(".liquid", "")
-        };
-        let mut there: Vec<String> = found.iter().map(name).collect();
-        // Only `cargo generate` reads it.
-        there.retain(|name| name != "cargo-generate.toml");
-        there.sort();
-        let mut written: Vec<&str> = TEMPLATE.iter().map(|(name, _)| *name).collect();
-        written.sort_unstable();
-        assert_eq!(there, written);
+        for kind in [Kind::Virt, Kind::Nwfilter] {
+            let name = kind.to_possible_value().unwrap();
+            let top = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("template")
+                .join(name.get_name());
+            let mut found = Vec::new();
+            walk(&top, &mut found);
+            let name = |path: &PathBuf| {
+                path.strip_prefix(&top)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .replace(".liquid", "")
+            };
+            let mut there: Vec<String> = found.iter().map(name).collect();
+            // Only `cargo generate` reads it.
+            there.retain(|name| name != "cargo-generate.toml");
+            there.sort();
+            let mut written: Vec<&str> = kind.template().iter().map(|(name, _)| *name).collect();
+            written.sort_unstable();
+            assert_eq!(there, written);
+        }
+    }
+
+    #[test]
+    fn what_templates_share_is_the_same() {
+        for (name, text) in NWFILTER {
+            if [".gitignore", ".github/workflows/ci.yml", "tests/conformance.rs"].contains(name) {
+                let same = VIRT.iter().find(|(other, _)| other == name);
+                assert_eq!(same, Some(&(*name, *text)));
+            }
+        }
     }
 }

@@ -99,6 +99,9 @@ fn shuts_down(ctx: &Ctx) -> Outcome {
     let uuid = ctx.uuid(1);
     running(ctx, &bench, 1)?;
     bench.shutdown(uuid).succeeds("shutdown")?;
+    if !ctx.fixtures().domain.obeys_shutdown {
+        return goes_on(ctx, &bench);
+    }
     let within = ctx.fixtures().timing.shutdown();
     let is_off = |bench: &Bench| {
         let found = bench.by_uuid(uuid);
@@ -123,6 +126,23 @@ fn shuts_down(ctx: &Ctx) -> Outcome {
         bench.expect_nothing_held()
     );
     expect_calm(&bench)
+}
+
+/// A guest that did not hear the request runs as before, and can be ended as before.
+fn goes_on(ctx: &Ctx, bench: &Bench) -> Outcome {
+    let uuid = ctx.uuid(1);
+    let asked = "a shutdown that the guest does not obey ('domain.obeys_shutdown')";
+    expect_state(bench, uuid, State::Running, asked)?;
+    let events = stops(bench, ctx);
+    ensure!(events.is_empty(), "{asked}: expected no event 'Stopped', found {events:?}");
+    bench
+        .destroy(uuid)
+        .succeeds(format_args!("destroy of a domain after {asked}"))?;
+    expect_state(bench, uuid, State::Shutoff, "destroy")?;
+    let events = vec![(Lifecycle::Stopped, detail::STOPPED_DESTROYED, None)];
+    ensure_eq!(stops(bench, ctx), events, "destroy after {asked}: the events 'Stopped'");
+    expect_no_guest(bench, "destroy")?;
+    expect_calm(bench)
 }
 
 fn stops_once(ctx: &Ctx) -> Outcome {

@@ -33,9 +33,9 @@ use store::Store;
 use table::Table;
 
 /// The driver's name: its URI scheme and the type of its domains.
-const NAME: &str = "{{scheme}}";
+const NAME: &str = "{{driver}}";
 /// What clients call it.
-const TITLE: &str = "{{scheme | capitalize}}";
+const TITLE: &str = "{{driver | capitalize}}";
 
 /// The driver as the host knows it.
 #[derive(Debug)]
