@@ -171,6 +171,59 @@
 #define LOCKSTEP_FLAG_CONSOLE_FORCE 1U
 #define LOCKSTEP_FLAG_CONSOLE_SAFE 2U
 
+/* From types/device.rs. */
+// Processor time (`virDomainGetSchedulerParameters`): `cpu_shares`, `vcpu_period`, `vcpu_quota`, `global_period`, ...
+#define LOCKSTEP_SET_SCHEDULER 0U
+// Memory (`virDomainGetMemoryParameters`): `hard_limit`, `soft_limit`, `swap_hard_limit`, in KiB.
+#define LOCKSTEP_SET_MEMORY 1U
+// Block devices of the host (`virDomainGetBlkioParameters`): `weight`, `device_weight`, `device_read_bytes_sec`, ...
+#define LOCKSTEP_SET_BLKIO 2U
+// One interface (`virDomainGetInterfaceParameters`): `inbound.average`, `inbound.peak`, ... in KiB/s and KiB.
+#define LOCKSTEP_SET_INTERFACE 3U
+// One disk (`virDomainGetBlockIoTune`): `total_bytes_sec`, ...
+#define LOCKSTEP_SET_BLOCK_IO 4U
+// The leases of a DHCP server.
+#define LOCKSTEP_SOURCE_LEASE 0U
+// The agent in the guest.
+#define LOCKSTEP_SOURCE_AGENT 1U
+// The host's table of neighbours.
+#define LOCKSTEP_SOURCE_ARP 2U
+#define LOCKSTEP_STATS_STATE 1U
+#define LOCKSTEP_STATS_CPU_TOTAL 2U
+#define LOCKSTEP_STATS_BALLOON 4U
+#define LOCKSTEP_STATS_VCPU 8U
+#define LOCKSTEP_STATS_INTERFACE 16U
+#define LOCKSTEP_STATS_BLOCK 32U
+#define LOCKSTEP_STATS_PERF 64U
+#define LOCKSTEP_STATS_IOTHREAD 128U
+#define LOCKSTEP_STATS_MEMORY 256U
+#define LOCKSTEP_STATS_DIRTYRATE 512U
+#define LOCKSTEP_STATS_VM 1024U
+// A change of a device is made even if the guest does not go along (`VIR_DOMAIN_DEVICE_MODIFY_FORCE`).
+#define LOCKSTEP_FLAG_DEVICE_FORCE 4U
+#define LOCKSTEP_FLAG_MEMORY_MAXIMUM 4U
+#define LOCKSTEP_FLAG_VCPU_MAXIMUM 4U
+#define LOCKSTEP_FLAG_VCPU_GUEST 8U
+#define LOCKSTEP_FLAG_VCPU_HOTPLUGGABLE 16U
+
+/* From types/inspect.rs. */
+// From the guest, through the bridge.
+#define LOCKSTEP_WAY_OUT 0U
+// To the guest, through the bridge.
+#define LOCKSTEP_WAY_IN 1U
+// From the guest to the host itself.
+#define LOCKSTEP_WAY_TO_HOST 2U
+// From the host itself to the guest.
+#define LOCKSTEP_WAY_FROM_HOST 3U
+// It passes.
+#define LOCKSTEP_FATE_ACCEPT 0U
+// It is gone.
+#define LOCKSTEP_FATE_DROP 1U
+// It is gone and its sender is told.
+#define LOCKSTEP_FATE_REJECT 2U
+// It is a fragment and waits for the others.
+#define LOCKSTEP_FATE_HELD 3U
+
 /* From error.rs. */
 #define LOCKSTEP_CODE_INTERNAL 1U
 #define LOCKSTEP_CODE_NO_MEMORY 2U
@@ -1318,11 +1371,1215 @@ typedef struct {
     LockstepRResultRVecPortRecordFault (*filtered)(LockstepHostObj, LockstepCall, LockstepRVecRString);
 } LockstepPortsV1;
 
+// `MetadataChange` as it crosses.
+typedef struct {
+    // 0 description, 1 title, 2 element (`virDomainMetadataType`).
+    uint32_t kind;
+    // The text or element; nothing removes it.
+    LockstepROptionRStr value;
+    // The prefix of an element's namespace.
+    LockstepROptionRStr key;
+    // An element's namespace.
+    LockstepROptionRStr uri;
+} LockstepMetadataRecord;
+
+// The table behind `virt.metadata/1`; each function is the method of `crate::driver::Metadata` of the same name.
+typedef struct {
+    LockstepDone (*set_metadata)(LockstepObj, LockstepCall, LockstepUuid, LockstepMetadataRecord, uint32_t);
+} LockstepMetadataV1;
+
+// The table behind `virt.devices/1`; each function is the method of `crate::driver::Devices` of the same name.
+typedef struct {
+    LockstepDone (*attach_device)(LockstepObj, LockstepCall, LockstepUuid, LockstepRStr, uint32_t);
+    LockstepDone (*detach_device)(LockstepObj, LockstepCall, LockstepUuid, LockstepRStr, uint32_t);
+    LockstepDone (*detach_alias)(LockstepObj, LockstepCall, LockstepUuid, LockstepRStr, uint32_t);
+    LockstepDone (*update_device)(LockstepObj, LockstepCall, LockstepUuid, LockstepRStr, uint32_t);
+} LockstepDevicesV1;
+
+// An answer or a fault.
+enum LockstepRResultU32Fault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultU32FaultOkU32Fault,
+    LockstepRResultU32FaultErrU32Fault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultU32Fault_Tag LockstepRResultU32Fault_Tag;
+#else
+typedef uint8_t LockstepRResultU32Fault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultU32Fault_Tag tag;
+    struct {
+        LockstepRResultU32Fault_Tag ok_tag;
+        uint32_t ok;
+    };
+    struct {
+        LockstepRResultU32Fault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultU32Fault;
+
+// `Param` as it crosses.
+typedef struct {
+    // The name.
+    LockstepRString name;
+    // libvirt's number of the type: 1 int, 2 unsigned, 3 long, 4 unsigned long, 5 double, 6 boolean, 7 text.
+    uint32_t kind;
+    // The value of types 1 to 6: a number in two's complement, the bits of a double, 0 or 1.
+    uint64_t bits;
+    // The value of type 7.
+    LockstepRString text;
+} LockstepParamRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepParamRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecParamRecord;
+
+// An answer or a fault.
+enum LockstepRResultRVecParamRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecParamRecordFaultOkRVecParamRecordFault,
+    LockstepRResultRVecParamRecordFaultErrRVecParamRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecParamRecordFault_Tag LockstepRResultRVecParamRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecParamRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecParamRecordFault_Tag tag;
+    struct {
+        LockstepRResultRVecParamRecordFault_Tag ok_tag;
+        LockstepRVecParamRecord ok;
+    };
+    struct {
+        LockstepRResultRVecParamRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecParamRecordFault;
+
+// The table behind `virt.resources/1`; each function is the method of `crate::driver::Resources` of the same name.
+typedef struct {
+    LockstepDone (*set_memory)(LockstepObj, LockstepCall, LockstepUuid, uint64_t, uint32_t);
+    LockstepDone (*set_vcpus)(LockstepObj, LockstepCall, LockstepUuid, uint32_t, uint32_t);
+    LockstepRResultU32Fault (*vcpus)(LockstepObj, LockstepUuid, uint32_t);
+    LockstepRResultRVecParamRecordFault (*parameters)(LockstepObj, LockstepUuid, uint32_t, LockstepRStr, uint32_t);
+    LockstepDone (*set_parameters)(LockstepObj,
+                                   LockstepCall,
+                                   LockstepUuid,
+                                   uint32_t,
+                                   LockstepRStr,
+                                   LockstepRVecParamRecord,
+                                   uint32_t);
+} LockstepResourcesV1;
+
+// Something or nothing.
+enum LockstepROptionRString_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionRStringSomeRString,
+    LockstepROptionRStringNoneRString,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionRString_Tag LockstepROptionRString_Tag;
+#else
+typedef uint8_t LockstepROptionRString_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionRString_Tag tag;
+    struct {
+        LockstepROptionRString_Tag some_tag;
+        LockstepRString some;
+    };
+} LockstepROptionRString;
+
+// `Address` as it crosses.
+typedef struct {
+    LockstepRString address;
+    uint32_t prefix;
+} LockstepAddressRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepAddressRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecAddressRecord;
+
+// `InterfaceAddresses` as it crosses.
+typedef struct {
+    LockstepRString name;
+    LockstepROptionRString mac;
+    LockstepRVecAddressRecord addresses;
+} LockstepInterfaceAddressesRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepInterfaceAddressesRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecInterfaceAddressesRecord;
+
+// An answer or a fault.
+enum LockstepRResultRVecInterfaceAddressesRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecInterfaceAddressesRecordFaultOkRVecInterfaceAddressesRecordFault,
+    LockstepRResultRVecInterfaceAddressesRecordFaultErrRVecInterfaceAddressesRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecInterfaceAddressesRecordFault_Tag LockstepRResultRVecInterfaceAddressesRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecInterfaceAddressesRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecInterfaceAddressesRecordFault_Tag tag;
+    struct {
+        LockstepRResultRVecInterfaceAddressesRecordFault_Tag ok_tag;
+        LockstepRVecInterfaceAddressesRecord ok;
+    };
+    struct {
+        LockstepRResultRVecInterfaceAddressesRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecInterfaceAddressesRecordFault;
+
+// The table behind `virt.stats/1`; each function is the method of `crate::driver::Stats` of the same name.
+typedef struct {
+    LockstepRResultRVecParamRecordFault (*stats)(LockstepObj, LockstepUuid, uint32_t);
+    LockstepRResultRVecInterfaceAddressesRecordFault (*addresses)(LockstepObj, LockstepUuid, uint32_t);
+} LockstepStatsV1;
+
+// `Control` as it crosses.
+typedef struct {
+    // 0 it answers, 1 it is occupied, 2 it is silent.
+    uint32_t kind;
+    // Since when, in milliseconds.
+    uint64_t since_ms;
+} LockstepControlRecord;
+
+// An answer or a fault.
+enum LockstepRResultControlRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultControlRecordFaultOkControlRecordFault,
+    LockstepRResultControlRecordFaultErrControlRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultControlRecordFault_Tag LockstepRResultControlRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultControlRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultControlRecordFault_Tag tag;
+    struct {
+        LockstepRResultControlRecordFault_Tag ok_tag;
+        LockstepControlRecord ok;
+    };
+    struct {
+        LockstepRResultControlRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultControlRecordFault;
+
+// An answer or a fault.
+enum LockstepRResultRVecU8Fault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecU8FaultOkRVecU8Fault,
+    LockstepRResultRVecU8FaultErrRVecU8Fault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecU8Fault_Tag LockstepRResultRVecU8Fault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecU8Fault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecU8Fault_Tag tag;
+    struct {
+        LockstepRResultRVecU8Fault_Tag ok_tag;
+        LockstepRVecU8 ok;
+    };
+    struct {
+        LockstepRResultRVecU8Fault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecU8Fault;
+
+// An answer or a fault.
+enum LockstepRResultRVecRStringFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecRStringFaultOkRVecRStringFault,
+    LockstepRResultRVecRStringFaultErrRVecRStringFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecRStringFault_Tag LockstepRResultRVecRStringFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecRStringFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecRStringFault_Tag tag;
+    struct {
+        LockstepRResultRVecRStringFault_Tag ok_tag;
+        LockstepRVecRString ok;
+    };
+    struct {
+        LockstepRResultRVecRStringFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecRStringFault;
+
+// The table behind `virt.control/1`; each function is the method of `crate::driver::Control` of the same name.
+typedef struct {
+    LockstepRResultControlRecordFault (*control)(LockstepObj, LockstepUuid);
+    LockstepDone (*reset)(LockstepObj, LockstepCall, LockstepUuid);
+    LockstepRResultDomainRecordFault (*rename)(LockstepObj, LockstepCall, LockstepUuid, LockstepRStr);
+    LockstepRResultRVecU8Fault (*block_peek)(LockstepObj, LockstepUuid, LockstepRStr, uint64_t, uint32_t);
+    LockstepDone (*set_autostart_once)(LockstepObj, LockstepCall, LockstepUuid, uint32_t);
+    LockstepRResultRVecRStringFault (*messages)(LockstepObj, LockstepUuid);
+} LockstepControlV1;
+
+// `FilterBrief` as it crosses.
+typedef struct {
+    LockstepUuid uuid;
+    LockstepRString name;
+} LockstepFilterRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepFilterRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecFilterRecord;
+
+// An answer or a fault.
+enum LockstepRResultRVecFilterRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecFilterRecordFaultOkRVecFilterRecordFault,
+    LockstepRResultRVecFilterRecordFaultErrRVecFilterRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecFilterRecordFault_Tag LockstepRResultRVecFilterRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecFilterRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecFilterRecordFault_Tag tag;
+    struct {
+        LockstepRResultRVecFilterRecordFault_Tag ok_tag;
+        LockstepRVecFilterRecord ok;
+    };
+    struct {
+        LockstepRResultRVecFilterRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecFilterRecordFault;
+
+// An answer or a fault.
+enum LockstepRResultFilterRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultFilterRecordFaultOkFilterRecordFault,
+    LockstepRResultFilterRecordFaultErrFilterRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultFilterRecordFault_Tag LockstepRResultFilterRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultFilterRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultFilterRecordFault_Tag tag;
+    struct {
+        LockstepRResultFilterRecordFault_Tag ok_tag;
+        LockstepFilterRecord ok;
+    };
+    struct {
+        LockstepRResultFilterRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultFilterRecordFault;
+
+// The table behind `nwfilter.define/1`; each function is the method of `crate::driver::FilterDriver` of that name.
+typedef struct {
+    LockstepRResultRVecFilterRecordFault (*filters)(LockstepObj);
+    LockstepRResultRStringFault (*filter_xml)(LockstepObj, LockstepUuid, uint32_t);
+    LockstepRResultFilterRecordFault (*define_filter)(LockstepObj, LockstepCall, LockstepRStr, uint32_t);
+    LockstepDone (*undefine_filter)(LockstepObj, LockstepCall, LockstepUuid);
+} LockstepFilterV1;
+
+// `BindingBrief` as it crosses.
+typedef struct {
+    LockstepRString port;
+    LockstepRString filter;
+} LockstepBindingRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepBindingRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecBindingRecord;
+
+// An answer or a fault.
+enum LockstepRResultRVecBindingRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecBindingRecordFaultOkRVecBindingRecordFault,
+    LockstepRResultRVecBindingRecordFaultErrRVecBindingRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecBindingRecordFault_Tag LockstepRResultRVecBindingRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecBindingRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecBindingRecordFault_Tag tag;
+    struct {
+        LockstepRResultRVecBindingRecordFault_Tag ok_tag;
+        LockstepRVecBindingRecord ok;
+    };
+    struct {
+        LockstepRResultRVecBindingRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecBindingRecordFault;
+
+// An answer or a fault.
+enum LockstepRResultBindingRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultBindingRecordFaultOkBindingRecordFault,
+    LockstepRResultBindingRecordFaultErrBindingRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultBindingRecordFault_Tag LockstepRResultBindingRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultBindingRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultBindingRecordFault_Tag tag;
+    struct {
+        LockstepRResultBindingRecordFault_Tag ok_tag;
+        LockstepBindingRecord ok;
+    };
+    struct {
+        LockstepRResultBindingRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultBindingRecordFault;
+
+// The table behind `nwfilter.binding/1`; each function is the method of `crate::driver::BindingDriver` of that name.
+typedef struct {
+    LockstepRResultRVecBindingRecordFault (*bindings)(LockstepObj);
+    LockstepRResultRStringFault (*binding_xml)(LockstepObj, LockstepRStr, uint32_t);
+    LockstepRResultBindingRecordFault (*create_binding)(LockstepObj, LockstepCall, LockstepRStr, uint32_t);
+    LockstepDone (*delete_binding)(LockstepObj, LockstepCall, LockstepRStr);
+    LockstepDone (*attach_port)(LockstepObj, LockstepCall, LockstepPortRecord);
+    LockstepDone (*detach_port)(LockstepObj, LockstepCall, LockstepRStr);
+} LockstepBindingV1;
+
+// An answer or a fault.
+enum LockstepRResultRVecPairFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecPairFaultOkRVecPairFault,
+    LockstepRResultRVecPairFaultErrRVecPairFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecPairFault_Tag LockstepRResultRVecPairFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecPairFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecPairFault_Tag tag;
+    struct {
+        LockstepRResultRVecPairFault_Tag ok_tag;
+        LockstepRVecPair ok;
+    };
+    struct {
+        LockstepRResultRVecPairFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecPairFault;
+
+// `TreeNode` as it crosses.
+typedef struct {
+    uint32_t level;
+    LockstepRString filter;
+    uint32_t exists;
+    LockstepRString chain;
+    LockstepRVecPair parameters;
+} LockstepTreeRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepTreeRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecTreeRecord;
+
+// `RulePlace` as it crosses.
+typedef struct {
+    LockstepRString filter;
+    LockstepUuid uuid;
+    uint32_t entry;
+    uint32_t line;
+    LockstepRString text;
+} LockstepPlaceRecord;
+
+// Something or nothing.
+enum LockstepROptionPlaceRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionPlaceRecordSomePlaceRecord,
+    LockstepROptionPlaceRecordNonePlaceRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionPlaceRecord_Tag LockstepROptionPlaceRecord_Tag;
+#else
+typedef uint8_t LockstepROptionPlaceRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionPlaceRecord_Tag tag;
+    struct {
+        LockstepROptionPlaceRecord_Tag some_tag;
+        LockstepPlaceRecord some;
+    };
+} LockstepROptionPlaceRecord;
+
+// `RuleView` as it crosses.
+typedef struct {
+    LockstepRString chain;
+    LockstepRString text;
+    LockstepROptionPlaceRecord place;
+    LockstepRString note;
+} LockstepRuleRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepRuleRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecRuleRecord;
+
+// `PortView` as it crosses.
+typedef struct {
+    LockstepRString port;
+    LockstepRString filter;
+    LockstepRString mac;
+    LockstepRString owner;
+    LockstepRString state;
+    LockstepRString program;
+    LockstepRVecPair parameters;
+    LockstepRVecRString learned;
+    LockstepRVecTreeRecord tree;
+    LockstepRVecRuleRecord rules;
+} LockstepViewRecord;
+
+// An answer or a fault.
+enum LockstepRResultViewRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultViewRecordFaultOkViewRecordFault,
+    LockstepRResultViewRecordFaultErrViewRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultViewRecordFault_Tag LockstepRResultViewRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultViewRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultViewRecordFault_Tag tag;
+    struct {
+        LockstepRResultViewRecordFault_Tag ok_tag;
+        LockstepViewRecord ok;
+    };
+    struct {
+        LockstepRResultViewRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultViewRecordFault;
+
+// `RuleCount` as it crosses.
+typedef struct {
+    LockstepRString chain;
+    LockstepRString verdict;
+    uint64_t packets;
+    uint64_t bytes;
+    LockstepROptionPlaceRecord place;
+} LockstepCountRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepCountRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecCountRecord;
+
+// `PortCounters` as it crosses.
+typedef struct {
+    LockstepRVecRString ports;
+    LockstepRVecCountRecord rules;
+} LockstepCountersRecord;
+
+// An answer or a fault.
+enum LockstepRResultCountersRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultCountersRecordFaultOkCountersRecordFault,
+    LockstepRResultCountersRecordFaultErrCountersRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultCountersRecordFault_Tag LockstepRResultCountersRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultCountersRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultCountersRecordFault_Tag tag;
+    struct {
+        LockstepRResultCountersRecordFault_Tag ok_tag;
+        LockstepCountersRecord ok;
+    };
+    struct {
+        LockstepRResultCountersRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultCountersRecordFault;
+
+// `TestStep` as it crosses.
+typedef struct {
+    LockstepRString chain;
+    LockstepRString verdict;
+    LockstepROptionPlaceRecord place;
+} LockstepTestStepRecord;
+
+// Something or nothing.
+enum LockstepROptionTestStepRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionTestStepRecordSomeTestStepRecord,
+    LockstepROptionTestStepRecordNoneTestStepRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionTestStepRecord_Tag LockstepROptionTestStepRecord_Tag;
+#else
+typedef uint8_t LockstepROptionTestStepRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionTestStepRecord_Tag tag;
+    struct {
+        LockstepROptionTestStepRecord_Tag some_tag;
+        LockstepTestStepRecord some;
+    };
+} LockstepROptionTestStepRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepTestStepRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecTestStepRecord;
+
+// `TestOutcome` as it crosses.
+typedef struct {
+    LockstepRVecU8 frame;
+    uint32_t way;
+    uint32_t fate;
+    LockstepROptionTestStepRecord decided;
+    LockstepRVecTestStepRecord path;
+    LockstepRVecRString notes;
+} LockstepOutcomeRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepOutcomeRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecOutcomeRecord;
+
+// An answer or a fault.
+enum LockstepRResultRVecOutcomeRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultRVecOutcomeRecordFaultOkRVecOutcomeRecordFault,
+    LockstepRResultRVecOutcomeRecordFaultErrRVecOutcomeRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultRVecOutcomeRecordFault_Tag LockstepRResultRVecOutcomeRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultRVecOutcomeRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultRVecOutcomeRecordFault_Tag tag;
+    struct {
+        LockstepRResultRVecOutcomeRecordFault_Tag ok_tag;
+        LockstepRVecOutcomeRecord ok;
+    };
+    struct {
+        LockstepRResultRVecOutcomeRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultRVecOutcomeRecordFault;
+
+// Something or nothing.
+enum LockstepROptionU32_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionU32SomeU32,
+    LockstepROptionU32NoneU32,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionU32_Tag LockstepROptionU32_Tag;
+#else
+typedef uint8_t LockstepROptionU32_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionU32_Tag tag;
+    struct {
+        LockstepROptionU32_Tag some_tag;
+        uint32_t some;
+    };
+} LockstepROptionU32;
+
+// `PacketSource` as it crosses.
+typedef struct {
+    // Whether `bytes` are a capture rather than words.
+    uint32_t capture;
+    // The words or the capture.
+    LockstepRVecU8 bytes;
+} LockstepSourceRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepSourceRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecSourceRecord;
+
+// `TestRequest` as it crosses.
+typedef struct {
+    LockstepRString filter;
+    LockstepRVecPair parameters;
+    LockstepROptionU32 way;
+    LockstepRVecSourceRecord packets;
+} LockstepTestRecord;
+
+// `TraceStep` as it crosses.
+typedef struct {
+    uint32_t packet;
+    LockstepRString chain;
+    LockstepRString verdict;
+    LockstepROptionPlaceRecord place;
+    LockstepRVecU8 headers;
+} LockstepTraceRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepTraceRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecTraceRecord;
+
+// `TraceBatch` as it crosses.
+typedef struct {
+    LockstepRVecTraceRecord steps;
+    uint64_t lost;
+} LockstepBatchRecord;
+
+// An answer or a fault.
+enum LockstepRResultBatchRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultBatchRecordFaultOkBatchRecordFault,
+    LockstepRResultBatchRecordFaultErrBatchRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultBatchRecordFault_Tag LockstepRResultBatchRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultBatchRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultBatchRecordFault_Tag tag;
+    struct {
+        LockstepRResultBatchRecordFault_Tag ok_tag;
+        LockstepBatchRecord ok;
+    };
+    struct {
+        LockstepRResultBatchRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultBatchRecordFault;
+
+// The table behind `nwfilter.inspect/1`; each function is the method of `crate::driver::Inspect` of the same name.
+typedef struct {
+    LockstepRResultRVecPairFault (*facts)(LockstepObj);
+    LockstepRResultViewRecordFault (*show_port)(LockstepObj, LockstepRStr);
+    LockstepRResultCountersRecordFault (*counters)(LockstepObj, LockstepRStr);
+    LockstepRResultRVecOutcomeRecordFault (*test)(LockstepObj, LockstepTestRecord);
+    LockstepRResultU64Fault (*start_trace)(LockstepObj, LockstepRStr);
+    LockstepRResultBatchRecordFault (*next_trace)(LockstepObj, uint64_t);
+    LockstepDone (*stop_trace)(LockstepObj, uint64_t);
+    LockstepDone (*reload)(LockstepObj, LockstepCall);
+} LockstepInspectV1;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    int32_t *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecI32;
+
+// The table behind `descriptors/1`.
+typedef struct {
+    // `crate::host::Host::spawn_with`. The numbers are of descriptors that the caller owns and keeps open during the
+    // call; the host makes its own copies.
+    LockstepRResultStartedRecordFault (*spawn_with)(LockstepHostObj, LockstepCall, LockstepSpecRecord, LockstepRVecI32);
+} LockstepDescriptorsV1;
+
+// `Backend` as it crosses.
+typedef struct {
+    // 0 none, 1 unix, 2 TCP, 3 UDP, 4 device, 5 pipe.
+    uint32_t kind;
+    // Of unix, device, pipe.
+    LockstepRVecU8 path;
+    // Of TCP: host, service. Of UDP: those of the other end, then our own.
+    LockstepRVecRString address;
+    // Bit 0: it listens; bit 1: it speaks telnet.
+    uint32_t flags;
+} LockstepBackendRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepBackendRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecBackendRecord;
+
+// `Link` as it crosses.
+typedef struct {
+    // 0 tap, 1 multicast, 2 UDP, 3 program.
+    uint32_t kind;
+    // Its name.
+    LockstepRString name;
+    // Of multicast: the group. Of UDP: where frames come in. Of a program: its socket.
+    LockstepRString local;
+    // Of UDP: where frames go.
+    LockstepRString remote;
+} LockstepLinkRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepLinkRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecLinkRecord;
+
+// `Companion` as it crosses.
+typedef struct {
+    LockstepRString name;
+    LockstepRVecRString argv;
+    LockstepRVecFileRecord files;
+    LockstepRString ready;
+    uint32_t network;
+    uint32_t restart;
+} LockstepCompanionRecord;
+
+// Elements that belong to whoever holds the record, to be given back through `vtable->destructor` alone. `buffer` is
+// never null, `capacity` counts elements.
+typedef struct {
+    LockstepCompanionRecord *buffer;
+    size_t length;
+    size_t capacity;
+    const LockstepVecVTable *vtable;
+} LockstepRVecCompanionRecord;
+
+// A user and a group.
+typedef struct {
+    uint32_t uid;
+    uint32_t gid;
+} LockstepUserRecord;
+
+// Something or nothing.
+enum LockstepROptionUserRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionUserRecordSomeUserRecord,
+    LockstepROptionUserRecordNoneUserRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionUserRecord_Tag LockstepROptionUserRecord_Tag;
+#else
+typedef uint8_t LockstepROptionUserRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionUserRecord_Tag tag;
+    struct {
+        LockstepROptionUserRecord_Tag some_tag;
+        LockstepUserRecord some;
+    };
+} LockstepROptionUserRecord;
+
+// `Launch` as it crosses.
+typedef struct {
+    LockstepSpecRecord spec;
+    LockstepRVecBackendRecord backends;
+    uint32_t spare_consoles;
+    LockstepRVecLinkRecord links;
+    LockstepRVecCompanionRecord companions;
+    LockstepRVecParamRecord limits;
+    LockstepROptionUserRecord user;
+} LockstepLaunchRecord;
+
+// `Plugged` as it crosses.
+typedef struct {
+    uint32_t index;
+    int32_t descriptor;
+    LockstepRString pty;
+} LockstepPluggedRecord;
+
+// An answer or a fault.
+enum LockstepRResultPluggedRecordFault_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepRResultPluggedRecordFaultOkPluggedRecordFault,
+    LockstepRResultPluggedRecordFaultErrPluggedRecordFault,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepRResultPluggedRecordFault_Tag LockstepRResultPluggedRecordFault_Tag;
+#else
+typedef uint8_t LockstepRResultPluggedRecordFault_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepRResultPluggedRecordFault_Tag tag;
+    struct {
+        LockstepRResultPluggedRecordFault_Tag ok_tag;
+        LockstepPluggedRecord ok;
+    };
+    struct {
+        LockstepRResultPluggedRecordFault_Tag err_tag;
+        LockstepFault err;
+    };
+} LockstepRResultPluggedRecordFault;
+
+// Something or nothing.
+enum LockstepROptionFileRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionFileRecordSomeFileRecord,
+    LockstepROptionFileRecordNoneFileRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionFileRecord_Tag LockstepROptionFileRecord_Tag;
+#else
+typedef uint8_t LockstepROptionFileRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionFileRecord_Tag tag;
+    struct {
+        LockstepROptionFileRecord_Tag some_tag;
+        LockstepFileRecord some;
+    };
+} LockstepROptionFileRecord;
+
+// Something or nothing.
+enum LockstepROptionConsoleRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionConsoleRecordSomeConsoleRecord,
+    LockstepROptionConsoleRecordNoneConsoleRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionConsoleRecord_Tag LockstepROptionConsoleRecord_Tag;
+#else
+typedef uint8_t LockstepROptionConsoleRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionConsoleRecord_Tag tag;
+    struct {
+        LockstepROptionConsoleRecord_Tag some_tag;
+        LockstepConsoleRecord some;
+    };
+} LockstepROptionConsoleRecord;
+
+// Something or nothing.
+enum LockstepROptionBackendRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionBackendRecordSomeBackendRecord,
+    LockstepROptionBackendRecordNoneBackendRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionBackendRecord_Tag LockstepROptionBackendRecord_Tag;
+#else
+typedef uint8_t LockstepROptionBackendRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionBackendRecord_Tag tag;
+    struct {
+        LockstepROptionBackendRecord_Tag some_tag;
+        LockstepBackendRecord some;
+    };
+} LockstepROptionBackendRecord;
+
+// Something or nothing.
+enum LockstepROptionLinkRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionLinkRecordSomeLinkRecord,
+    LockstepROptionLinkRecordNoneLinkRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionLinkRecord_Tag LockstepROptionLinkRecord_Tag;
+#else
+typedef uint8_t LockstepROptionLinkRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionLinkRecord_Tag tag;
+    struct {
+        LockstepROptionLinkRecord_Tag some_tag;
+        LockstepLinkRecord some;
+    };
+} LockstepROptionLinkRecord;
+
+// Something or nothing.
+enum LockstepROptionCompanionRecord_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionCompanionRecordSomeCompanionRecord,
+    LockstepROptionCompanionRecordNoneCompanionRecord,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionCompanionRecord_Tag LockstepROptionCompanionRecord_Tag;
+#else
+typedef uint8_t LockstepROptionCompanionRecord_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionCompanionRecord_Tag tag;
+    struct {
+        LockstepROptionCompanionRecord_Tag some_tag;
+        LockstepCompanionRecord some;
+    };
+} LockstepROptionCompanionRecord;
+
+// `Plug` as it crosses: exactly one of its parts, a backend beside a console.
+typedef struct {
+    LockstepROptionFileRecord file;
+    LockstepROptionConsoleRecord console;
+    LockstepROptionBackendRecord backend;
+    LockstepROptionLinkRecord link;
+    LockstepROptionCompanionRecord companion;
+} LockstepPlugRecord;
+
+// Something or nothing.
+enum LockstepROptionI32_Tag
+#if __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+    LockstepROptionI32SomeI32,
+    LockstepROptionI32NoneI32,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum LockstepROptionI32_Tag LockstepROptionI32_Tag;
+#else
+typedef uint8_t LockstepROptionI32_Tag;
+#endif // __STDC_VERSION__ >= 202311L
+
+typedef union {
+    LockstepROptionI32_Tag tag;
+    struct {
+        LockstepROptionI32_Tag some_tag;
+        int32_t some;
+    };
+} LockstepROptionI32;
+
+// `Unplug` as it crosses.
+typedef struct {
+    // 0 file, 1 console, 2 link, 3 companion.
+    uint32_t kind;
+    // The path, alias or name.
+    LockstepRVecU8 name;
+} LockstepUnplugRecord;
+
+// The table behind `spawn/2`; each function is the method of `crate::host::Host` of the same name. Numbers of
+// descriptors are of those that the caller owns and keeps open during the call.
+typedef struct {
+    LockstepRResultStartedRecordFault (*launch)(LockstepHostObj, LockstepCall, LockstepLaunchRecord, LockstepRVecI32);
+    LockstepRResultPluggedRecordFault (*plug)(LockstepHostObj,
+                                              LockstepCall,
+                                              uint64_t,
+                                              LockstepPlugRecord,
+                                              LockstepROptionI32);
+    LockstepDone (*unplug)(LockstepHostObj, LockstepCall, uint64_t, LockstepUnplugRecord);
+    LockstepDone (*limit)(LockstepHostObj, LockstepCall, uint64_t, LockstepRVecParamRecord);
+    LockstepRResultRVecParamRecordFault (*limits)(LockstepHostObj, uint64_t);
+    LockstepRResultRVecParamRecordFault (*usage)(LockstepHostObj, uint64_t);
+} LockstepSpawnV2;
+
+// `DomainNotice` as it crosses.
+typedef struct {
+    // Whose.
+    LockstepUuid uuid;
+    // Its name.
+    LockstepRString name;
+    // -1 when not active.
+    int32_t id;
+    // 0 device added, 1 removed, 2 removal failed, 3 metadata, 4 balloon, 5 tuned, 6 agent; a host ignores others.
+    uint32_t kind;
+    // The alias of a device, the namespace of a note.
+    LockstepRString text;
+    // The kind of a note, the KiB of a balloon, whether an agent is there.
+    uint64_t number;
+    // Of a note, whether it has a namespace; of an agent, the reason.
+    uint32_t detail;
+    // What was tuned.
+    LockstepRVecParamRecord params;
+} LockstepNoticeRecord;
+
+// The table behind `notice/1`.
+typedef struct {
+    // Queues the notice; it leaves, in order with the thread's events, once the calling thread holds no lock.
+    LockstepDone (*notify)(LockstepHostObj, LockstepNoticeRecord);
+} LockstepNoticeV1;
+
 /* The layouts above, as a host reckons them: a compiler that lays out anything in another way stops here. */
 
 _Static_assert(sizeof(LockstepAdopted) == 40, "size of Adopted");
 _Static_assert(offsetof(LockstepAdopted, call) == 0, "place of Adopted.call");
 _Static_assert(offsetof(LockstepAdopted, held) == 24, "place of Adopted.held");
+_Static_assert(sizeof(LockstepBackendRecord) == 80, "size of BackendRecord");
+_Static_assert(offsetof(LockstepBackendRecord, kind) == 0, "place of BackendRecord.kind");
+_Static_assert(offsetof(LockstepBackendRecord, path) == 8, "place of BackendRecord.path");
+_Static_assert(offsetof(LockstepBackendRecord, address) == 40, "place of BackendRecord.address");
+_Static_assert(offsetof(LockstepBackendRecord, flags) == 72, "place of BackendRecord.flags");
+_Static_assert(sizeof(LockstepBatchRecord) == 40, "size of BatchRecord");
+_Static_assert(offsetof(LockstepBatchRecord, steps) == 0, "place of BatchRecord.steps");
+_Static_assert(offsetof(LockstepBatchRecord, lost) == 32, "place of BatchRecord.lost");
+_Static_assert(sizeof(LockstepBindingRecord) == 64, "size of BindingRecord");
+_Static_assert(offsetof(LockstepBindingRecord, port) == 0, "place of BindingRecord.port");
+_Static_assert(offsetof(LockstepBindingRecord, filter) == 32, "place of BindingRecord.filter");
+_Static_assert(sizeof(LockstepBindingV1) == 48, "size of BindingV1");
+_Static_assert(offsetof(LockstepBindingV1, bindings) == 0, "place of BindingV1.bindings");
+_Static_assert(offsetof(LockstepBindingV1, binding_xml) == 8, "place of BindingV1.binding_xml");
+_Static_assert(offsetof(LockstepBindingV1, create_binding) == 16, "place of BindingV1.create_binding");
+_Static_assert(offsetof(LockstepBindingV1, delete_binding) == 24, "place of BindingV1.delete_binding");
+_Static_assert(offsetof(LockstepBindingV1, attach_port) == 32, "place of BindingV1.attach_port");
+_Static_assert(offsetof(LockstepBindingV1, detach_port) == 40, "place of BindingV1.detach_port");
 _Static_assert(sizeof(LockstepCall) == 24, "size of Call");
 _Static_assert(offsetof(LockstepCall, id) == 0, "place of Call.id");
 _Static_assert(offsetof(LockstepCall, level) == 8, "place of Call.level");
@@ -1336,16 +2593,47 @@ _Static_assert(offsetof(LockstepCallsite, line) == 48, "place of Callsite.line")
 _Static_assert(offsetof(LockstepCallsite, level) == 52, "place of Callsite.level");
 _Static_assert(offsetof(LockstepCallsite, span) == 56, "place of Callsite.span");
 _Static_assert(offsetof(LockstepCallsite, fields) == 64, "place of Callsite.fields");
+_Static_assert(sizeof(LockstepCompanionRecord) == 136, "size of CompanionRecord");
+_Static_assert(offsetof(LockstepCompanionRecord, name) == 0, "place of CompanionRecord.name");
+_Static_assert(offsetof(LockstepCompanionRecord, argv) == 32, "place of CompanionRecord.argv");
+_Static_assert(offsetof(LockstepCompanionRecord, files) == 64, "place of CompanionRecord.files");
+_Static_assert(offsetof(LockstepCompanionRecord, ready) == 96, "place of CompanionRecord.ready");
+_Static_assert(offsetof(LockstepCompanionRecord, network) == 128, "place of CompanionRecord.network");
+_Static_assert(offsetof(LockstepCompanionRecord, restart) == 132, "place of CompanionRecord.restart");
+_Static_assert(sizeof(LockstepConsoleRecord) == 72, "size of ConsoleRecord");
+_Static_assert(offsetof(LockstepConsoleRecord, alias) == 0, "place of ConsoleRecord.alias");
+_Static_assert(offsetof(LockstepConsoleRecord, log) == 32, "place of ConsoleRecord.log");
+_Static_assert(offsetof(LockstepConsoleRecord, pty) == 64, "place of ConsoleRecord.pty");
 _Static_assert(sizeof(LockstepConsoleRefRecord) == 16, "size of ConsoleRefRecord");
 _Static_assert(offsetof(LockstepConsoleRefRecord, guest) == 0, "place of ConsoleRefRecord.guest");
 _Static_assert(offsetof(LockstepConsoleRefRecord, index) == 8, "place of ConsoleRefRecord.index");
 _Static_assert(sizeof(LockstepConsoleV1) == 8, "size of ConsoleV1");
 _Static_assert(offsetof(LockstepConsoleV1, console) == 0, "place of ConsoleV1.console");
+_Static_assert(sizeof(LockstepControlRecord) == 16, "size of ControlRecord");
+_Static_assert(offsetof(LockstepControlRecord, kind) == 0, "place of ControlRecord.kind");
+_Static_assert(offsetof(LockstepControlRecord, since_ms) == 8, "place of ControlRecord.since_ms");
+_Static_assert(sizeof(LockstepControlV1) == 48, "size of ControlV1");
+_Static_assert(offsetof(LockstepControlV1, control) == 0, "place of ControlV1.control");
+_Static_assert(offsetof(LockstepControlV1, reset) == 8, "place of ControlV1.reset");
+_Static_assert(offsetof(LockstepControlV1, rename) == 16, "place of ControlV1.rename");
+_Static_assert(offsetof(LockstepControlV1, block_peek) == 24, "place of ControlV1.block_peek");
+_Static_assert(offsetof(LockstepControlV1, set_autostart_once) == 32, "place of ControlV1.set_autostart_once");
+_Static_assert(offsetof(LockstepControlV1, messages) == 40, "place of ControlV1.messages");
 _Static_assert(sizeof(LockstepCoreV1) == 32, "size of CoreV1");
 _Static_assert(offsetof(LockstepCoreV1, bring_up) == 0, "place of CoreV1.bring_up");
 _Static_assert(offsetof(LockstepCoreV1, autostart) == 8, "place of CoreV1.autostart");
 _Static_assert(offsetof(LockstepCoreV1, close) == 16, "place of CoreV1.close");
 _Static_assert(offsetof(LockstepCoreV1, rebuild_log_filters) == 24, "place of CoreV1.rebuild_log_filters");
+_Static_assert(sizeof(LockstepCountersRecord) == 64, "size of CountersRecord");
+_Static_assert(offsetof(LockstepCountersRecord, ports) == 0, "place of CountersRecord.ports");
+_Static_assert(offsetof(LockstepCountersRecord, rules) == 32, "place of CountersRecord.rules");
+_Static_assert(sizeof(LockstepDescriptorsV1) == 8, "size of DescriptorsV1");
+_Static_assert(offsetof(LockstepDescriptorsV1, spawn_with) == 0, "place of DescriptorsV1.spawn_with");
+_Static_assert(sizeof(LockstepDevicesV1) == 32, "size of DevicesV1");
+_Static_assert(offsetof(LockstepDevicesV1, attach_device) == 0, "place of DevicesV1.attach_device");
+_Static_assert(offsetof(LockstepDevicesV1, detach_device) == 8, "place of DevicesV1.detach_device");
+_Static_assert(offsetof(LockstepDevicesV1, detach_alias) == 16, "place of DevicesV1.detach_alias");
+_Static_assert(offsetof(LockstepDevicesV1, update_device) == 24, "place of DevicesV1.update_device");
 _Static_assert(sizeof(LockstepDomainRecord) == 120, "size of DomainRecord");
 _Static_assert(offsetof(LockstepDomainRecord, uuid) == 0, "place of DomainRecord.uuid");
 _Static_assert(offsetof(LockstepDomainRecord, name) == 16, "place of DomainRecord.name");
@@ -1376,6 +2664,17 @@ _Static_assert(offsetof(LockstepField, index) == 0, "place of Field.index");
 _Static_assert(offsetof(LockstepField, kind) == 4, "place of Field.kind");
 _Static_assert(offsetof(LockstepField, bits) == 8, "place of Field.bits");
 _Static_assert(offsetof(LockstepField, text) == 16, "place of Field.text");
+_Static_assert(sizeof(LockstepFileRecord) == 40, "size of FileRecord");
+_Static_assert(offsetof(LockstepFileRecord, path) == 0, "place of FileRecord.path");
+_Static_assert(offsetof(LockstepFileRecord, writable) == 32, "place of FileRecord.writable");
+_Static_assert(sizeof(LockstepFilterRecord) == 48, "size of FilterRecord");
+_Static_assert(offsetof(LockstepFilterRecord, uuid) == 0, "place of FilterRecord.uuid");
+_Static_assert(offsetof(LockstepFilterRecord, name) == 16, "place of FilterRecord.name");
+_Static_assert(sizeof(LockstepFilterV1) == 32, "size of FilterV1");
+_Static_assert(offsetof(LockstepFilterV1, filters) == 0, "place of FilterV1.filters");
+_Static_assert(offsetof(LockstepFilterV1, filter_xml) == 8, "place of FilterV1.filter_xml");
+_Static_assert(offsetof(LockstepFilterV1, define_filter) == 16, "place of FilterV1.define_filter");
+_Static_assert(offsetof(LockstepFilterV1, undefine_filter) == 24, "place of FilterV1.undefine_filter");
 _Static_assert(sizeof(LockstepGuestEventRecord) == 80, "size of GuestEventRecord");
 _Static_assert(offsetof(LockstepGuestEventRecord, kind) == 0, "place of GuestEventRecord.kind");
 _Static_assert(offsetof(LockstepGuestEventRecord, flags) == 4, "place of GuestEventRecord.flags");
@@ -1390,9 +2689,35 @@ _Static_assert(sizeof(LockstepHostObj) == 8, "size of HostObj");
 _Static_assert(sizeof(LockstepHostRef) == 16, "size of HostRef");
 _Static_assert(offsetof(LockstepHostRef, obj) == 0, "place of HostRef.obj");
 _Static_assert(offsetof(LockstepHostRef, query) == 8, "place of HostRef.query");
+_Static_assert(sizeof(LockstepInspectV1) == 64, "size of InspectV1");
+_Static_assert(offsetof(LockstepInspectV1, facts) == 0, "place of InspectV1.facts");
+_Static_assert(offsetof(LockstepInspectV1, show_port) == 8, "place of InspectV1.show_port");
+_Static_assert(offsetof(LockstepInspectV1, counters) == 16, "place of InspectV1.counters");
+_Static_assert(offsetof(LockstepInspectV1, test) == 24, "place of InspectV1.test");
+_Static_assert(offsetof(LockstepInspectV1, start_trace) == 32, "place of InspectV1.start_trace");
+_Static_assert(offsetof(LockstepInspectV1, next_trace) == 40, "place of InspectV1.next_trace");
+_Static_assert(offsetof(LockstepInspectV1, stop_trace) == 48, "place of InspectV1.stop_trace");
+_Static_assert(offsetof(LockstepInspectV1, reload) == 56, "place of InspectV1.reload");
 _Static_assert(sizeof(LockstepInterface) == 16, "size of Interface");
 _Static_assert(offsetof(LockstepInterface, layout) == 0, "place of Interface.layout");
 _Static_assert(offsetof(LockstepInterface, table) == 8, "place of Interface.table");
+_Static_assert(sizeof(LockstepInterfaceAddressesRecord) == 104, "size of InterfaceAddressesRecord");
+_Static_assert(offsetof(LockstepInterfaceAddressesRecord, name) == 0, "place of InterfaceAddressesRecord.name");
+_Static_assert(offsetof(LockstepInterfaceAddressesRecord, mac) == 32, "place of InterfaceAddressesRecord.mac");
+_Static_assert(offsetof(LockstepInterfaceAddressesRecord, addresses) == 72, "place of InterfaceAddressesRecord.addresses");
+_Static_assert(sizeof(LockstepLaunchRecord) == 368, "size of LaunchRecord");
+_Static_assert(offsetof(LockstepLaunchRecord, spec) == 0, "place of LaunchRecord.spec");
+_Static_assert(offsetof(LockstepLaunchRecord, backends) == 216, "place of LaunchRecord.backends");
+_Static_assert(offsetof(LockstepLaunchRecord, spare_consoles) == 248, "place of LaunchRecord.spare_consoles");
+_Static_assert(offsetof(LockstepLaunchRecord, links) == 256, "place of LaunchRecord.links");
+_Static_assert(offsetof(LockstepLaunchRecord, companions) == 288, "place of LaunchRecord.companions");
+_Static_assert(offsetof(LockstepLaunchRecord, limits) == 320, "place of LaunchRecord.limits");
+_Static_assert(offsetof(LockstepLaunchRecord, user) == 352, "place of LaunchRecord.user");
+_Static_assert(sizeof(LockstepLinkRecord) == 104, "size of LinkRecord");
+_Static_assert(offsetof(LockstepLinkRecord, kind) == 0, "place of LinkRecord.kind");
+_Static_assert(offsetof(LockstepLinkRecord, name) == 8, "place of LinkRecord.name");
+_Static_assert(offsetof(LockstepLinkRecord, local) == 40, "place of LinkRecord.local");
+_Static_assert(offsetof(LockstepLinkRecord, remote) == 72, "place of LinkRecord.remote");
 _Static_assert(sizeof(LockstepLockKey) == 20, "size of LockKey");
 _Static_assert(offsetof(LockstepLockKey, rank) == 0, "place of LockKey.rank");
 _Static_assert(offsetof(LockstepLockKey, uuid) == 4, "place of LockKey.uuid");
@@ -1423,6 +2748,13 @@ _Static_assert(offsetof(LockstepLogV1, exit) == 56, "place of LogV1.exit");
 _Static_assert(offsetof(LockstepLogV1, clone_span) == 64, "place of LogV1.clone_span");
 _Static_assert(offsetof(LockstepLogV1, close_span) == 72, "place of LogV1.close_span");
 _Static_assert(offsetof(LockstepLogV1, panicked) == 80, "place of LogV1.panicked");
+_Static_assert(sizeof(LockstepMetadataRecord) == 80, "size of MetadataRecord");
+_Static_assert(offsetof(LockstepMetadataRecord, kind) == 0, "place of MetadataRecord.kind");
+_Static_assert(offsetof(LockstepMetadataRecord, value) == 8, "place of MetadataRecord.value");
+_Static_assert(offsetof(LockstepMetadataRecord, key) == 32, "place of MetadataRecord.key");
+_Static_assert(offsetof(LockstepMetadataRecord, uri) == 56, "place of MetadataRecord.uri");
+_Static_assert(sizeof(LockstepMetadataV1) == 8, "size of MetadataV1");
+_Static_assert(offsetof(LockstepMetadataV1, set_metadata) == 0, "place of MetadataV1.set_metadata");
 _Static_assert(sizeof(LockstepNodeRecord) == 64, "size of NodeRecord");
 _Static_assert(offsetof(LockstepNodeRecord, model) == 0, "place of NodeRecord.model");
 _Static_assert(offsetof(LockstepNodeRecord, memory_kib) == 32, "place of NodeRecord.memory_kib");
@@ -1432,19 +2764,58 @@ _Static_assert(offsetof(LockstepNodeRecord, nodes) == 48, "place of NodeRecord.n
 _Static_assert(offsetof(LockstepNodeRecord, sockets) == 52, "place of NodeRecord.sockets");
 _Static_assert(offsetof(LockstepNodeRecord, cores) == 56, "place of NodeRecord.cores");
 _Static_assert(offsetof(LockstepNodeRecord, threads) == 60, "place of NodeRecord.threads");
+_Static_assert(sizeof(LockstepNoticeRecord) == 136, "size of NoticeRecord");
+_Static_assert(offsetof(LockstepNoticeRecord, uuid) == 0, "place of NoticeRecord.uuid");
+_Static_assert(offsetof(LockstepNoticeRecord, name) == 16, "place of NoticeRecord.name");
+_Static_assert(offsetof(LockstepNoticeRecord, id) == 48, "place of NoticeRecord.id");
+_Static_assert(offsetof(LockstepNoticeRecord, kind) == 52, "place of NoticeRecord.kind");
+_Static_assert(offsetof(LockstepNoticeRecord, text) == 56, "place of NoticeRecord.text");
+_Static_assert(offsetof(LockstepNoticeRecord, number) == 88, "place of NoticeRecord.number");
+_Static_assert(offsetof(LockstepNoticeRecord, detail) == 96, "place of NoticeRecord.detail");
+_Static_assert(offsetof(LockstepNoticeRecord, params) == 104, "place of NoticeRecord.params");
+_Static_assert(sizeof(LockstepNoticeV1) == 8, "size of NoticeV1");
+_Static_assert(offsetof(LockstepNoticeV1, notify) == 0, "place of NoticeV1.notify");
 _Static_assert(sizeof(LockstepObj) == 8, "size of Obj");
+_Static_assert(sizeof(LockstepOutcomeRecord) == 272, "size of OutcomeRecord");
+_Static_assert(offsetof(LockstepOutcomeRecord, frame) == 0, "place of OutcomeRecord.frame");
+_Static_assert(offsetof(LockstepOutcomeRecord, way) == 32, "place of OutcomeRecord.way");
+_Static_assert(offsetof(LockstepOutcomeRecord, fate) == 36, "place of OutcomeRecord.fate");
+_Static_assert(offsetof(LockstepOutcomeRecord, decided) == 40, "place of OutcomeRecord.decided");
+_Static_assert(offsetof(LockstepOutcomeRecord, path) == 208, "place of OutcomeRecord.path");
+_Static_assert(offsetof(LockstepOutcomeRecord, notes) == 240, "place of OutcomeRecord.notes");
 _Static_assert(sizeof(LockstepPair) == 64, "size of Pair");
 _Static_assert(offsetof(LockstepPair, name) == 0, "place of Pair.name");
 _Static_assert(offsetof(LockstepPair, value) == 32, "place of Pair.value");
+_Static_assert(sizeof(LockstepParamRecord) == 80, "size of ParamRecord");
+_Static_assert(offsetof(LockstepParamRecord, name) == 0, "place of ParamRecord.name");
+_Static_assert(offsetof(LockstepParamRecord, kind) == 32, "place of ParamRecord.kind");
+_Static_assert(offsetof(LockstepParamRecord, bits) == 40, "place of ParamRecord.bits");
+_Static_assert(offsetof(LockstepParamRecord, text) == 48, "place of ParamRecord.text");
 _Static_assert(sizeof(LockstepParent) == 16, "size of Parent");
 _Static_assert(offsetof(LockstepParent, kind) == 0, "place of Parent.kind");
 _Static_assert(offsetof(LockstepParent, span) == 8, "place of Parent.span");
+_Static_assert(sizeof(LockstepPlaceRecord) == 88, "size of PlaceRecord");
+_Static_assert(offsetof(LockstepPlaceRecord, filter) == 0, "place of PlaceRecord.filter");
+_Static_assert(offsetof(LockstepPlaceRecord, uuid) == 32, "place of PlaceRecord.uuid");
+_Static_assert(offsetof(LockstepPlaceRecord, entry) == 48, "place of PlaceRecord.entry");
+_Static_assert(offsetof(LockstepPlaceRecord, line) == 52, "place of PlaceRecord.line");
+_Static_assert(offsetof(LockstepPlaceRecord, text) == 56, "place of PlaceRecord.text");
 _Static_assert(sizeof(LockstepPlainInterface) == 16, "size of PlainInterface");
 _Static_assert(offsetof(LockstepPlainInterface, stamp) == 0, "place of PlainInterface.stamp");
 _Static_assert(offsetof(LockstepPlainInterface, table) == 8, "place of PlainInterface.table");
 _Static_assert(sizeof(LockstepPlainRoot) == 16, "size of PlainRoot");
 _Static_assert(offsetof(LockstepPlainRoot, query) == 0, "place of PlainRoot.query");
 _Static_assert(offsetof(LockstepPlainRoot, create) == 8, "place of PlainRoot.create");
+_Static_assert(sizeof(LockstepPlugRecord) == 472, "size of PlugRecord");
+_Static_assert(offsetof(LockstepPlugRecord, file) == 0, "place of PlugRecord.file");
+_Static_assert(offsetof(LockstepPlugRecord, console) == 48, "place of PlugRecord.console");
+_Static_assert(offsetof(LockstepPlugRecord, backend) == 128, "place of PlugRecord.backend");
+_Static_assert(offsetof(LockstepPlugRecord, link) == 216, "place of PlugRecord.link");
+_Static_assert(offsetof(LockstepPlugRecord, companion) == 328, "place of PlugRecord.companion");
+_Static_assert(sizeof(LockstepPluggedRecord) == 40, "size of PluggedRecord");
+_Static_assert(offsetof(LockstepPluggedRecord, index) == 0, "place of PluggedRecord.index");
+_Static_assert(offsetof(LockstepPluggedRecord, descriptor) == 4, "place of PluggedRecord.descriptor");
+_Static_assert(offsetof(LockstepPluggedRecord, pty) == 8, "place of PluggedRecord.pty");
 _Static_assert(sizeof(LockstepPortRecord) == 176, "size of PortRecord");
 _Static_assert(offsetof(LockstepPortRecord, owner) == 0, "place of PortRecord.owner");
 _Static_assert(offsetof(LockstepPortRecord, owner_name) == 16, "place of PortRecord.owner_name");
@@ -1456,6 +2827,12 @@ _Static_assert(sizeof(LockstepPortsV1) == 24, "size of PortsV1");
 _Static_assert(offsetof(LockstepPortsV1, attach) == 0, "place of PortsV1.attach");
 _Static_assert(offsetof(LockstepPortsV1, detach) == 8, "place of PortsV1.detach");
 _Static_assert(offsetof(LockstepPortsV1, filtered) == 16, "place of PortsV1.filtered");
+_Static_assert(sizeof(LockstepResourcesV1) == 40, "size of ResourcesV1");
+_Static_assert(offsetof(LockstepResourcesV1, set_memory) == 0, "place of ResourcesV1.set_memory");
+_Static_assert(offsetof(LockstepResourcesV1, set_vcpus) == 8, "place of ResourcesV1.set_vcpus");
+_Static_assert(offsetof(LockstepResourcesV1, vcpus) == 16, "place of ResourcesV1.vcpus");
+_Static_assert(offsetof(LockstepResourcesV1, parameters) == 24, "place of ResourcesV1.parameters");
+_Static_assert(offsetof(LockstepResourcesV1, set_parameters) == 32, "place of ResourcesV1.set_parameters");
 _Static_assert(sizeof(LockstepSpawnV1) == 56, "size of SpawnV1");
 _Static_assert(offsetof(LockstepSpawnV1, spawn) == 0, "place of SpawnV1.spawn");
 _Static_assert(offsetof(LockstepSpawnV1, survivors) == 8, "place of SpawnV1.survivors");
@@ -1464,6 +2841,13 @@ _Static_assert(offsetof(LockstepSpawnV1, kill) == 24, "place of SpawnV1.kill");
 _Static_assert(offsetof(LockstepSpawnV1, forget) == 32, "place of SpawnV1.forget");
 _Static_assert(offsetof(LockstepSpawnV1, console_tail) == 40, "place of SpawnV1.console_tail");
 _Static_assert(offsetof(LockstepSpawnV1, cpu_time) == 48, "place of SpawnV1.cpu_time");
+_Static_assert(sizeof(LockstepSpawnV2) == 48, "size of SpawnV2");
+_Static_assert(offsetof(LockstepSpawnV2, launch) == 0, "place of SpawnV2.launch");
+_Static_assert(offsetof(LockstepSpawnV2, plug) == 8, "place of SpawnV2.plug");
+_Static_assert(offsetof(LockstepSpawnV2, unplug) == 16, "place of SpawnV2.unplug");
+_Static_assert(offsetof(LockstepSpawnV2, limit) == 24, "place of SpawnV2.limit");
+_Static_assert(offsetof(LockstepSpawnV2, limits) == 32, "place of SpawnV2.limits");
+_Static_assert(offsetof(LockstepSpawnV2, usage) == 40, "place of SpawnV2.usage");
 _Static_assert(sizeof(LockstepSpecRecord) == 216, "size of SpecRecord");
 _Static_assert(offsetof(LockstepSpecRecord, domain) == 0, "place of SpecRecord.domain");
 _Static_assert(offsetof(LockstepSpecRecord, name) == 16, "place of SpecRecord.name");
@@ -1480,9 +2864,38 @@ _Static_assert(offsetof(LockstepStartedRecord, run_dir) == 24, "place of Started
 _Static_assert(offsetof(LockstepStartedRecord, ptys) == 56, "place of StartedRecord.ptys");
 _Static_assert(offsetof(LockstepStartedRecord, not_isolated) == 88, "place of StartedRecord.not_isolated");
 _Static_assert(offsetof(LockstepStartedRecord, pid) == 120, "place of StartedRecord.pid");
+_Static_assert(sizeof(LockstepStatsV1) == 16, "size of StatsV1");
+_Static_assert(offsetof(LockstepStatsV1, stats) == 0, "place of StatsV1.stats");
+_Static_assert(offsetof(LockstepStatsV1, addresses) == 8, "place of StatsV1.addresses");
 _Static_assert(sizeof(LockstepTablePtr) == 8, "size of TablePtr");
+_Static_assert(sizeof(LockstepTestRecord) == 104, "size of TestRecord");
+_Static_assert(offsetof(LockstepTestRecord, filter) == 0, "place of TestRecord.filter");
+_Static_assert(offsetof(LockstepTestRecord, parameters) == 32, "place of TestRecord.parameters");
+_Static_assert(offsetof(LockstepTestRecord, way) == 64, "place of TestRecord.way");
+_Static_assert(offsetof(LockstepTestRecord, packets) == 72, "place of TestRecord.packets");
+_Static_assert(sizeof(LockstepTestStepRecord) == 160, "size of TestStepRecord");
+_Static_assert(offsetof(LockstepTestStepRecord, chain) == 0, "place of TestStepRecord.chain");
+_Static_assert(offsetof(LockstepTestStepRecord, verdict) == 32, "place of TestStepRecord.verdict");
+_Static_assert(offsetof(LockstepTestStepRecord, place) == 64, "place of TestStepRecord.place");
+_Static_assert(sizeof(LockstepUnplugRecord) == 40, "size of UnplugRecord");
+_Static_assert(offsetof(LockstepUnplugRecord, kind) == 0, "place of UnplugRecord.kind");
+_Static_assert(offsetof(LockstepUnplugRecord, name) == 8, "place of UnplugRecord.name");
+_Static_assert(sizeof(LockstepUserRecord) == 8, "size of UserRecord");
+_Static_assert(offsetof(LockstepUserRecord, uid) == 0, "place of UserRecord.uid");
+_Static_assert(offsetof(LockstepUserRecord, gid) == 4, "place of UserRecord.gid");
 _Static_assert(sizeof(LockstepUuid) == 16, "size of Uuid");
 _Static_assert(offsetof(LockstepUuid, bytes) == 0, "place of Uuid.field_0");
+_Static_assert(sizeof(LockstepViewRecord) == 320, "size of ViewRecord");
+_Static_assert(offsetof(LockstepViewRecord, port) == 0, "place of ViewRecord.port");
+_Static_assert(offsetof(LockstepViewRecord, filter) == 32, "place of ViewRecord.filter");
+_Static_assert(offsetof(LockstepViewRecord, mac) == 64, "place of ViewRecord.mac");
+_Static_assert(offsetof(LockstepViewRecord, owner) == 96, "place of ViewRecord.owner");
+_Static_assert(offsetof(LockstepViewRecord, state) == 128, "place of ViewRecord.state");
+_Static_assert(offsetof(LockstepViewRecord, program) == 160, "place of ViewRecord.program");
+_Static_assert(offsetof(LockstepViewRecord, parameters) == 192, "place of ViewRecord.parameters");
+_Static_assert(offsetof(LockstepViewRecord, learned) == 224, "place of ViewRecord.learned");
+_Static_assert(offsetof(LockstepViewRecord, tree) == 256, "place of ViewRecord.tree");
+_Static_assert(offsetof(LockstepViewRecord, rules) == 288, "place of ViewRecord.rules");
 _Static_assert(sizeof(LockstepVirtV1) == 168, "size of VirtV1");
 _Static_assert(offsetof(LockstepVirtV1, capabilities) == 0, "place of VirtV1.capabilities");
 _Static_assert(offsetof(LockstepVirtV1, version) == 8, "place of VirtV1.version");
@@ -1544,6 +2957,27 @@ _Static_assert(sizeof(LockstepRResultCallFault) == 56, "size of RResultCallFault
 _Static_assert(sizeof(LockstepRResultAdoptedFault) == 56, "size of RResultAdoptedFault");
 _Static_assert(sizeof(LockstepRResultStartedRecordFault) == 136, "size of RResultStartedRecordFault");
 _Static_assert(sizeof(LockstepRResultConsoleRefRecordFault) == 56, "size of RResultConsoleRefRecordFault");
+_Static_assert(sizeof(LockstepROptionU32) == 8, "size of ROptionU32");
+_Static_assert(sizeof(LockstepROptionI32) == 8, "size of ROptionI32");
+_Static_assert(sizeof(LockstepROptionRString) == 40, "size of ROptionRString");
+_Static_assert(sizeof(LockstepROptionPlaceRecord) == 96, "size of ROptionPlaceRecord");
+_Static_assert(sizeof(LockstepROptionUserRecord) == 12, "size of ROptionUserRecord");
+_Static_assert(sizeof(LockstepRResultU32Fault) == 56, "size of RResultU32Fault");
+_Static_assert(sizeof(LockstepRResultRVecU8Fault) == 56, "size of RResultRVecU8Fault");
+_Static_assert(sizeof(LockstepRResultRVecRStringFault) == 56, "size of RResultRVecRStringFault");
+_Static_assert(sizeof(LockstepRResultRVecPairFault) == 56, "size of RResultRVecPairFault");
+_Static_assert(sizeof(LockstepRResultRVecParamRecordFault) == 56, "size of RResultRVecParamRecordFault");
+_Static_assert(sizeof(LockstepRResultRVecInterfaceAddressesRecordFault) == 56, "size of RResultRVecInterfaceAddressesRecordFault");
+_Static_assert(sizeof(LockstepRResultControlRecordFault) == 56, "size of RResultControlRecordFault");
+_Static_assert(sizeof(LockstepRResultFilterRecordFault) == 56, "size of RResultFilterRecordFault");
+_Static_assert(sizeof(LockstepRResultRVecFilterRecordFault) == 56, "size of RResultRVecFilterRecordFault");
+_Static_assert(sizeof(LockstepRResultBindingRecordFault) == 72, "size of RResultBindingRecordFault");
+_Static_assert(sizeof(LockstepRResultRVecBindingRecordFault) == 56, "size of RResultRVecBindingRecordFault");
+_Static_assert(sizeof(LockstepRResultViewRecordFault) == 328, "size of RResultViewRecordFault");
+_Static_assert(sizeof(LockstepRResultCountersRecordFault) == 72, "size of RResultCountersRecordFault");
+_Static_assert(sizeof(LockstepRResultRVecOutcomeRecordFault) == 56, "size of RResultRVecOutcomeRecordFault");
+_Static_assert(sizeof(LockstepRResultBatchRecordFault) == 56, "size of RResultBatchRecordFault");
+_Static_assert(sizeof(LockstepRResultPluggedRecordFault) == 56, "size of RResultPluggedRecordFault");
 
 /* What a driver shows with each table that it offers: the table's size as its compiler reckons it, and the layout
    that this header was made from. */
@@ -1553,6 +2987,22 @@ _Static_assert(sizeof(LockstepRResultConsoleRefRecordFault) == 56, "size of RRes
 #define LOCKSTEP_VIRT_V1_STAMP {sizeof(LockstepVirtV1), UINT64_C(0x23a2fb29a17a1e77)}
 #define LOCKSTEP_CONSOLE_V1_ID "virt.console/1"
 #define LOCKSTEP_CONSOLE_V1_STAMP {sizeof(LockstepConsoleV1), UINT64_C(0xd99b8accc1dfb59c)}
+#define LOCKSTEP_METADATA_V1_ID "virt.metadata/1"
+#define LOCKSTEP_METADATA_V1_STAMP {sizeof(LockstepMetadataV1), UINT64_C(0x09af4e4f3acad6ac)}
+#define LOCKSTEP_DEVICES_V1_ID "virt.devices/1"
+#define LOCKSTEP_DEVICES_V1_STAMP {sizeof(LockstepDevicesV1), UINT64_C(0xa0ba09555d13e0b5)}
+#define LOCKSTEP_RESOURCES_V1_ID "virt.resources/1"
+#define LOCKSTEP_RESOURCES_V1_STAMP {sizeof(LockstepResourcesV1), UINT64_C(0xc3621f739dc45244)}
+#define LOCKSTEP_STATS_V1_ID "virt.stats/1"
+#define LOCKSTEP_STATS_V1_STAMP {sizeof(LockstepStatsV1), UINT64_C(0x533aba99427be796)}
+#define LOCKSTEP_CONTROL_V1_ID "virt.control/1"
+#define LOCKSTEP_CONTROL_V1_STAMP {sizeof(LockstepControlV1), UINT64_C(0xf38efebcec896ea1)}
+#define LOCKSTEP_FILTER_V1_ID "nwfilter.define/1"
+#define LOCKSTEP_FILTER_V1_STAMP {sizeof(LockstepFilterV1), UINT64_C(0x04af6d0926cca787)}
+#define LOCKSTEP_BINDING_V1_ID "nwfilter.binding/1"
+#define LOCKSTEP_BINDING_V1_STAMP {sizeof(LockstepBindingV1), UINT64_C(0x5340a4da83b266be)}
+#define LOCKSTEP_INSPECT_V1_ID "nwfilter.inspect/1"
+#define LOCKSTEP_INSPECT_V1_STAMP {sizeof(LockstepInspectV1), UINT64_C(0x06f36dc9f014cde1)}
 
 /* The services of the host that this header knows. */
 #define LOCKSTEP_LOCK_V1_ID "lock/1"
@@ -1560,5 +3010,8 @@ _Static_assert(sizeof(LockstepRResultConsoleRefRecordFault) == 56, "size of RRes
 #define LOCKSTEP_EVENT_V1_ID "event/1"
 #define LOCKSTEP_SPAWN_V1_ID "spawn/1"
 #define LOCKSTEP_PORTS_V1_ID "ports/1"
+#define LOCKSTEP_NOTICE_V1_ID "notice/1"
+#define LOCKSTEP_DESCRIPTORS_V1_ID "descriptors/1"
+#define LOCKSTEP_SPAWN_V2_ID "spawn/2"
 
 #endif /* LOCKSTEP_DRIVER_H */

@@ -99,13 +99,13 @@ pub struct PortCounters {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PacketWay {
     /// From the guest, through the bridge.
-    Out,
+    Out = 0,
     /// To the guest, through the bridge.
-    In,
+    In = 1,
     /// From the guest to the host itself.
-    ToHost,
+    ToHost = 2,
     /// From the host itself to the guest.
-    FromHost,
+    FromHost = 3,
 }
 
 impl PacketWay {
@@ -150,13 +150,13 @@ pub struct TestRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PacketFate {
     /// It passes.
-    Accept,
+    Accept = 0,
     /// It is gone.
-    Drop,
+    Drop = 1,
     /// It is gone and its sender is told.
-    Reject,
+    Reject = 2,
     /// It is a fragment and waits for the others.
-    Held,
+    Held = 3,
 }
 
 impl PacketFate {

@@ -5,21 +5,30 @@ use abi_stable::std_types::{ROption, RResult, RStr, RString, RVec};
 use abi_stable::type_layout::{TLField, TypeLayout};
 use driver_api::abi::console::ConsoleV1;
 use driver_api::abi::core::CoreV1;
+use driver_api::abi::descriptors::DescriptorsV1;
+use driver_api::abi::device::{ControlRecord, ControlV1, DevicesV1, InterfaceAddressesRecord, ResourcesV1, StatsV1};
 use driver_api::abi::domain::DomainRecord;
 use driver_api::abi::event::EventV1;
-use driver_api::abi::filter::PortRecord;
+use driver_api::abi::filter::{BindingRecord, FilterRecord, PortRecord};
 use driver_api::abi::guest::{ConsoleRefRecord, StartedRecord};
+use driver_api::abi::inspect::{BatchRecord, CountersRecord, InspectV1, OutcomeRecord, PlaceRecord, ViewRecord};
 use driver_api::abi::interface::{Interface, Table};
+use driver_api::abi::launch::{SpawnV2, UserRecord};
 use driver_api::abi::layout::stamp;
 use driver_api::abi::lock::{Adopted, Call, Held, LockV1};
 use driver_api::abi::log::LogV1;
 use driver_api::abi::manifest::Manifest;
+use driver_api::abi::metadata::MetadataV1;
 use driver_api::abi::node::NodeRecord;
+use driver_api::abi::notice::NoticeV1;
+use driver_api::abi::nwfilter::{BindingV1, FilterV1};
+use driver_api::abi::param::ParamRecord;
 use driver_api::abi::plain::{PlainInterface, PlainRoot};
+use driver_api::abi::plug::PluggedRecord;
 use driver_api::abi::ports::PortsV1;
 use driver_api::abi::root::{HostRef, Obj};
 use driver_api::abi::spawn::SpawnV1;
-use driver_api::abi::value::Fault;
+use driver_api::abi::value::{Fault, Pair};
 use driver_api::abi::virt::VirtV1;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,6 +49,17 @@ pub(crate) fn all() -> String {
         EventV1::LAYOUT,
         SpawnV1::LAYOUT,
         PortsV1::LAYOUT,
+        MetadataV1::LAYOUT,
+        DevicesV1::LAYOUT,
+        ResourcesV1::LAYOUT,
+        StatsV1::LAYOUT,
+        ControlV1::LAYOUT,
+        FilterV1::LAYOUT,
+        BindingV1::LAYOUT,
+        InspectV1::LAYOUT,
+        DescriptorsV1::LAYOUT,
+        SpawnV2::LAYOUT,
+        NoticeV1::LAYOUT,
     ] {
         collect(layout, &mut records);
     }
@@ -174,6 +194,27 @@ fn generics() -> String {
         "RResultAdoptedFault": RResult<Adopted, Fault>,
         "RResultStartedRecordFault": RResult<StartedRecord, Fault>,
         "RResultConsoleRefRecordFault": RResult<ConsoleRefRecord, Fault>,
+        "ROptionU32": ROption<u32>,
+        "ROptionI32": ROption<i32>,
+        "ROptionRString": ROption<RString>,
+        "ROptionPlaceRecord": ROption<PlaceRecord>,
+        "ROptionUserRecord": ROption<UserRecord>,
+        "RResultU32Fault": RResult<u32, Fault>,
+        "RResultRVecU8Fault": RResult<RVec<u8>, Fault>,
+        "RResultRVecRStringFault": RResult<RVec<RString>, Fault>,
+        "RResultRVecPairFault": RResult<RVec<Pair>, Fault>,
+        "RResultRVecParamRecordFault": RResult<RVec<ParamRecord>, Fault>,
+        "RResultRVecInterfaceAddressesRecordFault": RResult<RVec<InterfaceAddressesRecord>, Fault>,
+        "RResultControlRecordFault": RResult<ControlRecord, Fault>,
+        "RResultFilterRecordFault": RResult<FilterRecord, Fault>,
+        "RResultRVecFilterRecordFault": RResult<RVec<FilterRecord>, Fault>,
+        "RResultBindingRecordFault": RResult<BindingRecord, Fault>,
+        "RResultRVecBindingRecordFault": RResult<RVec<BindingRecord>, Fault>,
+        "RResultViewRecordFault": RResult<ViewRecord, Fault>,
+        "RResultCountersRecordFault": RResult<CountersRecord, Fault>,
+        "RResultRVecOutcomeRecordFault": RResult<RVec<OutcomeRecord>, Fault>,
+        "RResultBatchRecordFault": RResult<BatchRecord, Fault>,
+        "RResultPluggedRecordFault": RResult<PluggedRecord, Fault>,
     );
     text
 }
@@ -197,6 +238,14 @@ fn stamps() -> String {
     one::<CoreV1>(&mut text, "CORE_V1");
     one::<VirtV1>(&mut text, "VIRT_V1");
     one::<ConsoleV1>(&mut text, "CONSOLE_V1");
+    one::<MetadataV1>(&mut text, "METADATA_V1");
+    one::<DevicesV1>(&mut text, "DEVICES_V1");
+    one::<ResourcesV1>(&mut text, "RESOURCES_V1");
+    one::<StatsV1>(&mut text, "STATS_V1");
+    one::<ControlV1>(&mut text, "CONTROL_V1");
+    one::<FilterV1>(&mut text, "FILTER_V1");
+    one::<BindingV1>(&mut text, "BINDING_V1");
+    one::<InspectV1>(&mut text, "INSPECT_V1");
     text.push_str("\n/* The services of the host that this header knows. */\n");
     for (name, id) in [
         ("LOCK_V1", LockV1::ID),
@@ -204,6 +253,9 @@ fn stamps() -> String {
         ("EVENT_V1", EventV1::ID),
         ("SPAWN_V1", SpawnV1::ID),
         ("PORTS_V1", PortsV1::ID),
+        ("NOTICE_V1", NoticeV1::ID),
+        ("DESCRIPTORS_V1", DescriptorsV1::ID),
+        ("SPAWN_V2", SpawnV2::ID),
     ] {
         writeln!(text, "#define LOCKSTEP_{name}_ID \"{id}\"").expect("a text takes more text");
     }

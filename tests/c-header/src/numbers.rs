@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Where they are.
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "abi/manifest.rs",
     "abi/value.rs",
     "abi/lock.rs",
@@ -14,6 +14,8 @@ const FILES: [&str; 9] = [
     "abi/guest.rs",
     "lock/level.rs",
     "types/domain.rs",
+    "types/device.rs",
+    "types/inspect.rs",
     "error.rs",
 ];
 
@@ -62,7 +64,7 @@ fn of(source: &str) -> Vec<Number> {
         levels |= code == "levels! {";
         let constant = constant(code).map(|(name, value)| (format!("{group}{name}"), value));
         let variant = || {
-            let prefix = ["STATE_", "EVENT_"].into_iter().find(|prefix| *prefix == group)?;
+            let prefix = VARIANTS.into_iter().find(|prefix| *prefix == group)?;
             let (name, value) = code.strip_suffix(',')?.split_once(" = ")?;
             Some((format!("{prefix}{}", shouted(name)), value.to_owned()))
         };
@@ -83,6 +85,9 @@ fn of(source: &str) -> Vec<Number> {
     found
 }
 
+/// The enumerations whose variants are numbers that cross.
+const VARIANTS: [&str; 6] = ["STATE_", "EVENT_", "SET_", "SOURCE_", "WAY_", "FATE_"];
+
 /// What the constants of a block are called before their names.
 fn opened(line: &str) -> Option<String> {
     Some(String::from(match line {
@@ -91,6 +96,11 @@ fn opened(line: &str) -> Option<String> {
         "impl Reason {" => "REASON_",
         "pub mod detail {" => "DETAIL_",
         "pub mod flags {" => "FLAG_",
+        "pub mod stats {" => "STATS_",
+        "pub enum ParameterSet {" => "SET_",
+        "pub enum AddressSource {" => "SOURCE_",
+        "pub enum PacketWay {" => "WAY_",
+        "pub enum PacketFate {" => "FATE_",
         "pub enum State {" => "STATE_",
         "pub enum Lifecycle {" => "EVENT_",
         _ => return None,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of `driver-api/src/abi` whose records are in the header.
-const FILES: [&str; 17] = [
+const FILES: [&str; 26] = [
     "value",
     "plain",
     "root",
@@ -21,6 +21,15 @@ const FILES: [&str; 17] = [
     "node",
     "guest",
     "filter",
+    "param",
+    "metadata",
+    "device",
+    "nwfilter",
+    "inspect",
+    "descriptors",
+    "plug",
+    "launch",
+    "notice",
 ];
 
 /// What cbindgen reads.
@@ -30,6 +39,7 @@ pub(crate) fn all(driver_api: &Path) -> String {
         let path = driver_api.join(format!("src/abi/{file}.rs"));
         let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (records, _tests) = source.split_once("#[cfg(test)]").unwrap_or((&source, ""));
+        let records = spelled_out(records);
         let mut comment = Vec::new();
         for line in records.lines().filter(|line| !line.starts_with("//!")) {
             if line.starts_with("///") {
@@ -48,6 +58,34 @@ pub(crate) fn all(driver_api: &Path) -> String {
                 }
             }
         }
+    }
+    text
+}
+
+/// The records of `record! { .. }` as the macro writes them: cbindgen looks into no macro.
+fn spelled_out(source: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for line in source.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let line = match (inside, words.as_slice()) {
+            (false, ["record!", "{"]) => {
+                inside = true;
+                continue;
+            }
+            (true, ["}"]) if line == "}" => {
+                inside = false;
+                continue;
+            }
+            (true, [record, "of", plain, "{"]) => {
+                format!("/// `{plain}` as it crosses.\n#[repr(C)]\npub struct {record} {{")
+            }
+            (true, [field, ty, "=", ..]) => format!("    pub {field} {ty},"),
+            (true, ["}"]) => "}".to_owned(),
+            _ => line.to_owned(),
+        };
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }
