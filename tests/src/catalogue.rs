@@ -30,6 +30,7 @@ const GROUPS: &[&[Check]] = &[
     checks::concurrency::CHECKS,
     checks::fuzz::CHECKS,
     checks::leaks::CHECKS,
+    checks::conduct::CHECKS,
     checks::persistence::CHECKS,
     checks::logging::CHECKS,
     checks::shutdown::CHECKS,

@@ -41,7 +41,7 @@ fn the_fixtures_that_the_book_shows_are_fixtures() {
 }
 
 #[test]
-fn every_clause_has_a_check_or_is_said_to_have_none() {
+fn every_clause_has_a_check() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/driver-author");
     let mut unchecked = BTreeSet::new();
     for entry in fs::read_dir(&folder).unwrap() {
@@ -52,9 +52,5 @@ fn every_clause_has_a_check_or_is_said_to_have_none() {
     for check in catalogue::all() {
         unchecked.remove(check.clause);
     }
-    let page = fs::read_to_string(folder.join("conformance.md")).unwrap();
-    let said = page.split("have no check of their own:").nth(1).unwrap();
-    let said = said.split(". ").next().unwrap();
-    let said: BTreeSet<String> = said.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-    assert_eq!(unchecked, said);
+    assert!(unchecked.is_empty(), "no check enforces {unchecked:?}");
 }

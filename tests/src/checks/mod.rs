@@ -9,6 +9,7 @@ mod steps;
 pub(crate) mod abi;
 pub(crate) mod binding;
 pub(crate) mod concurrency;
+pub(crate) mod conduct;
 pub(crate) mod contract;
 pub(crate) mod contract_more;
 pub(crate) mod faults;

@@ -2,7 +2,7 @@
 
 use super::document::{known_only, without_attributes, without_id};
 use super::which::on;
-use super::{Mutant, error, lock, recoded, shown};
+use super::{Mutant, conduct, error, lock, recoded, shown};
 use driver_api::driver::VirtDriver;
 use driver_api::error::{Code, Error, Result};
 use driver_api::lock::level::{Unlocked, Update};
@@ -120,6 +120,9 @@ impl VirtDriver for Mutant {
     fn dump_xml(&self, uuid: Uuid, flags: u32) -> Result<String> {
         lock::in_read(&self.host);
         let xml = self.inner.dump_xml(uuid, Self::flags(flags)).map_err(told)?;
+        if let Some(lies) = self.lent.lock().as_ref().and_then(conduct::Lent::changed) {
+            return Ok(lies);
+        }
         let shown = self.shown.lock();
         if on("shows_the_first_definition_for_ever")
             && let Some(first) = shown.first_xml.get(&uuid)
@@ -152,6 +155,7 @@ impl VirtDriver for Mutant {
 
     fn define(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
         self.enter("define");
+        *self.lent.lock() = conduct::Lent::of(xml);
         self.define_wrongly(cx, xml, flags)
     }
 
@@ -283,6 +287,7 @@ impl VirtDriver for Mutant {
     fn resume(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
         self.enter("resume");
         let done = self.inner.resume(cx, uuid);
+        conduct::look_after(&self.host, uuid);
         self.done(cx, uuid, done)
     }
 

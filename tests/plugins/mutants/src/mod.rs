@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! which     the name that is on
+//! conduct   what it keeps, its own threads
 //! crash     panics, exits, hangs
 //! process   what a driver must leave alone: descriptors, children, environment
 //! sys       the calls for that
@@ -27,6 +28,7 @@
     reason = "being wrong is what this is for"
 )]
 
+mod conduct;
 mod crash;
 mod define;
 mod document;
@@ -62,6 +64,8 @@ pub(crate) struct Mutant {
     config: Config,
     shown: Mutex<Shown>,
     closed: AtomicBool,
+    nameless: Mutex<conduct::Nameless>,
+    lent: Mutex<Option<conduct::Lent>>,
 }
 
 /// An error of a mutant's own.
@@ -88,6 +92,8 @@ impl Driver for Mutant {
             config,
             shown: Mutex::default(),
             closed: AtomicBool::new(false),
+            nameless: Mutex::new(conduct::Nameless::begin()),
+            lent: Mutex::default(),
         })
     }
 
@@ -120,6 +126,7 @@ impl Driver for Mutant {
             self.end_all_guests();
         }
         files::in_close();
+        self.nameless.lock().end();
         self.inner.close(within)
     }
 }

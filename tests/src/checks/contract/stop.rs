@@ -134,7 +134,10 @@ fn goes_on(ctx: &Ctx, bench: &Bench) -> Outcome {
     let asked = "a shutdown that the guest does not obey ('domain.obeys_shutdown')";
     expect_state(bench, uuid, State::Running, asked)?;
     let events = stops(bench, ctx);
-    ensure!(events.is_empty(), "{asked}: expected no event 'Stopped', found {events:?}");
+    ensure!(
+        events.is_empty(),
+        "{asked}: expected no event 'Stopped', found {events:?}"
+    );
     bench
         .destroy(uuid)
         .succeeds(format_args!("destroy of a domain after {asked}"))?;
