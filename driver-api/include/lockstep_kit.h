@@ -143,4 +143,26 @@ enum { LOCKSTEP_IS_OK = 0, LOCKSTEP_IS_ERR = 1, LOCKSTEP_IS_SOME = 0, LOCKSTEP_I
 /* A text of the manifest. */
 #define LOCKSTEP_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
 
+/* An answer to `query`: the table TABLE, whose stamp is LOCKSTEP_<STAMP>_STAMP, if ID asks for it. */
+#define LOCKSTEP_OFFER(ID, STAMP, TABLE)                                                                               \
+    do {                                                                                                               \
+        static const LockstepStamp lockstep_stamp = LOCKSTEP_##STAMP##_STAMP;                                          \
+        if (lockstep_is(ID, LOCKSTEP_##STAMP##_ID))                                                                    \
+            return LOCKSTEP_SOME(LockstepROptionPlainInterface,                                                        \
+                                 ((LockstepPlainInterface){&lockstep_stamp, &(TABLE)}));                               \
+    } while (0)
+
+/* What the host reads first: the library's only exported symbol. KIND is VIRT or NWFILTER, NEEDS an array of LockstepText,
+   QUERY and CREATE the functions of LockstepPlainRoot. */
+#define LOCKSTEP_EXPORT(KIND, NAME, TITLE, VERSION, LICENCE, NEEDS, QUERY, CREATE)                                      \
+    static const LockstepPlainRoot lockstep_root = {QUERY, CREATE};                                                    \
+    const LockstepManifest LOCKSTEP_DRIVER = {                                                                         \
+        .magic = {'L', 'K', 'S', 'T', 'P', 'D', 'R', 'V'}, .size = sizeof(LockstepManifest),                           \
+        .api_major = LOCKSTEP_API_MAJOR, .api_minor = LOCKSTEP_API_MINOR, .abi_stable = {0, 0, 0},                     \
+        .kind = LOCKSTEP_KIND_##KIND, .panic = LOCKSTEP_PANIC_NONE, .name = LOCKSTEP_TEXT(NAME),                       \
+        .title = LOCKSTEP_TEXT(TITLE), .version = LOCKSTEP_TEXT(VERSION), .rustc = LOCKSTEP_TEXT("gcc " __VERSION__),  \
+        .licence = LOCKSTEP_TEXT(LICENCE), .needs = NEEDS, .needs_len = sizeof(NEEDS) / sizeof *(NEEDS),               \
+        .root = &lockstep_root,                                                                                        \
+    }
+
 #endif /* LOCKSTEP_KIT_H */

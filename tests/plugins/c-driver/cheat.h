@@ -6,6 +6,18 @@
 #define LEFT 4           /* a hold that is still there at the return */
 #define FORGOTTEN 5      /* a hold that is forgotten, then a lower level */
 
+typedef LockstepRResultHeldFault Held;
+
+static Held take(Driver *me, LockstepCall call, uint32_t rank, LockstepUuid uuid)
+{
+    return me->host.locks->acquire(me->host.ref.obj, call, (LockstepLockKey){rank, uuid}, LOCKSTEP_EXCLUSIVE, 0);
+}
+
+static LockstepDone give(Driver *me, LockstepCall call, uint64_t handle)
+{
+    return me->host.locks->release(me->host.ref.obj, call, handle, 0);
+}
+
 static LockstepDone cheat(Driver *me, LockstepCall call, LockstepUuid uuid)
 {
     LockstepUuid none = {{0}};
@@ -17,17 +29,17 @@ static LockstepDone cheat(Driver *me, LockstepCall call, LockstepUuid uuid)
     switch (CHEAT) {
     case ORDER:
         second = take(me, call, LOCKSTEP_RANK_UPDATE, none);
-        give_back(me, call, held);
+        give(me, call, held.ok.handle);
         return second.tag == LOCKSTEP_IS_ERR ? LOCKSTEP_ERR(LockstepDone, second.err) : done;
     case FORGOTTEN:
         second = take(me, call, LOCKSTEP_RANK_FILTER, none);
         return second.tag == LOCKSTEP_IS_ERR ? LOCKSTEP_ERR(LockstepDone, second.err) : done;
     case DOUBLE_RELEASE:
-        give_back(me, call, held);
-        return me->locks->release(me->host.obj, call, held.ok.handle, 0);
+        give(me, call, held.ok.handle);
+        return give(me, call, held.ok.handle);
     case FORGED_HANDLE:
-        answer = me->locks->release(me->host.obj, call, held.ok.handle ^ 1, 0);
-        give_back(me, call, held);
+        answer = give(me, call, held.ok.handle ^ 1);
+        give(me, call, held.ok.handle);
         return answer;
     default: /* LEFT */
         return FAILED(LockstepDone, OPERATION_FAILED, "a hold was left");

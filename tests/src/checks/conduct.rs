@@ -261,7 +261,7 @@ fn keeps_copies(ctx: &Ctx) -> Outcome {
             let uuid = ctx.uuid(1);
             // That a definition is taken and shown at all is for the checks of its contract.
             let look = || (bench.dump_xml(uuid, XML_INACTIVE).ok(), bench.list().ok());
-            let _any = bench.define(&ctx.domain(1));
+            let _any = bench.define(&padded(&ctx.domain(1)));
             let before = look();
             let _any = lent(&padded(&ctx.domain(1)), &mut kept, |text| bench.define(text));
             let _any = lent(&ctx.name(1), &mut kept, |name| bench.by_name(name));
@@ -271,7 +271,7 @@ fn keeps_copies(ctx: &Ctx) -> Outcome {
         if bench.offers("nwfilter.define/1") {
             let uuid = ctx.uuid(1);
             let look = || (bench.filter_xml(uuid).ok(), bench.filters().ok());
-            let _any = bench.define_filter(&ctx.filter(1));
+            let _any = bench.define_filter(&padded(&ctx.filter(1)));
             let before = look();
             let _any = lent(&padded(&ctx.filter(1)), &mut kept, |text| bench.define_filter(text));
             expect_same(&what, &before, &look())?;

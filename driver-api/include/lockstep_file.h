@@ -1,23 +1,21 @@
-/* Definitions on disk: FOLDER/UUID.xml, and an empty UUID.autostart beside the one that starts with the host. Everything
-   here answers 0 or an errno. */
+/* Definitions on disk: FOLDER/UUID.xml, each the old one or the new one whenever the machine stops. Everything here answers 0
+   or an errno. Wants _GNU_SOURCE. Licence: MIT OR Apache-2.0. */
 
+#ifndef LOCKSTEP_FILE_H
+#define LOCKSTEP_FILE_H
+
+#include "lockstep_document.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-static void write_uuid(LockstepUuid uuid, char text[37])
-{
-    for (int i = 0, at = 0; i < 16; i++)
-        at += sprintf(text + at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid.bytes[i]);
-}
-
-static int store_open(const char *folder)
+static inline int lockstep_file_open(const char *folder)
 {
     return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int store_write(int dir, const char *name, const char *text)
+static inline int lockstep_file_write(int dir, const char *name, const char *text)
 {
     int file = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)
@@ -38,16 +36,16 @@ static int store_write(int dir, const char *name, const char *text)
 }
 
 /* Old or new, never half: written beside the old one, synced, renamed. */
-static int store_put(const char *folder, LockstepUuid uuid, const char *suffix, const char *text)
+static inline int lockstep_file_put(const char *folder, LockstepUuid uuid, const char *text)
 {
     char name[64], new[72];
-    write_uuid(uuid, name);
-    strcat(name, suffix);
+    lockstep_write_uuid(uuid, name);
+    strcat(name, ".xml");
     snprintf(new, sizeof new, "%s.new", name);
-    int dir = store_open(folder);
+    int dir = lockstep_file_open(folder);
     if (dir < 0)
         return errno;
-    int error = store_write(dir, new, text);
+    int error = lockstep_file_write(dir, new, text);
     if (!error && (renameat(dir, new, dir, name) || fsync(dir)))
         error = errno;
     if (error)
@@ -56,12 +54,12 @@ static int store_put(const char *folder, LockstepUuid uuid, const char *suffix, 
     return error;
 }
 
-static int store_drop(const char *folder, LockstepUuid uuid, const char *suffix)
+static inline int lockstep_file_drop(const char *folder, LockstepUuid uuid)
 {
     char name[64];
-    write_uuid(uuid, name);
-    strcat(name, suffix);
-    int dir = store_open(folder);
+    lockstep_write_uuid(uuid, name);
+    strcat(name, ".xml");
+    int dir = lockstep_file_open(folder);
     if (dir < 0)
         return errno;
     int error = (unlinkat(dir, name, 0) && errno != ENOENT) || fsync(dir) ? errno : 0;
@@ -69,20 +67,8 @@ static int store_drop(const char *folder, LockstepUuid uuid, const char *suffix)
     return error;
 }
 
-static bool store_has(const char *folder, LockstepUuid uuid, const char *suffix)
-{
-    char name[64];
-    write_uuid(uuid, name);
-    strcat(name, suffix);
-    int dir = store_open(folder);
-    bool there = dir >= 0 && faccessat(dir, name, F_OK, 0) == 0;
-    if (dir >= 0)
-        close(dir);
-    return there;
-}
-
 /* Calls `use` with every definition; half-written files are removed, and others are left alone. */
-static int store_each(const char *folder, void (*use)(void *with, const char *xml), void *with)
+static inline int lockstep_file_each(const char *folder, void (*use)(void *with, const char *xml), void *with)
 {
     DIR *dir = opendir(folder);
     if (!dir)
@@ -108,3 +94,5 @@ static int store_each(const char *folder, void (*use)(void *with, const char *xm
     closedir(dir);
     return 0;
 }
+
+#endif /* LOCKSTEP_FILE_H */
