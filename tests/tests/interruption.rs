@@ -77,6 +77,23 @@ impl Place {
         entries.map(|entry| entry.path()).filter(is_base).collect()
     }
 
+    /// The cgroups of a run, in every hierarchy.
+    fn groups(base: &Path) -> Vec<PathBuf> {
+        let beginning = format!("{}-", base.file_name().unwrap().to_string_lossy());
+        let (mut found, mut next) = (Vec::new(), vec![PathBuf::from("/sys/fs/cgroup")]);
+        while let Some(folder) = next.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    next.push(entry.path());
+                    if entry.file_name().to_string_lossy().starts_with(&beginning) {
+                        found.push(entry.path());
+                    }
+                }
+            }
+        }
+        found
+    }
+
     /// The processes of runs.
     fn processes(&self) -> usize {
         let wanted = format!("{MARK}={}", self.path().display());
@@ -108,9 +125,13 @@ fn walls() -> Vec<&'static str> {
 fn interrupted(signal: Signal, arguments: &[&str]) -> Output {
     let place = Place::new();
     let run = place.looping(arguments);
+    let [base] = &place.bases()[..] else {
+        panic!("{:?}", place.bases())
+    };
     send(&run, signal);
     let output = run.wait_with_output().unwrap();
     assert_eq!(place.processes(), 0, "processes are left");
+    assert_eq!(Place::groups(base), Vec::<PathBuf>::new());
     assert_eq!(place.bases(), Vec::<PathBuf>::new());
     output
 }
@@ -201,6 +222,8 @@ fn a_run_that_is_killed_takes_its_checks_along_and_the_next_one_removes_its_fold
         let mut alive = place.looping(&["--walls", walls]);
         let bases = place.bases();
         assert!(!bases.contains(left) && bases.len() == 1, "{bases:?}");
+        assert_eq!(Place::groups(left), Vec::<PathBuf>::new());
+        let groups = Place::groups(&bases[0]);
         let output = place.run(&config, &["--walls", walls]).output().unwrap();
         assert_eq!(
             output.status.code(),
@@ -209,6 +232,7 @@ fn a_run_that_is_killed_takes_its_checks_along_and_the_next_one_removes_its_fold
             String::from_utf8_lossy(&output.stdout)
         );
         assert_eq!(place.bases(), bases);
+        assert_eq!(Place::groups(&bases[0]), groups);
         send(&alive, Signal::TERM);
         assert_eq!(alive.wait().unwrap().code(), Some(143));
     }

@@ -210,6 +210,27 @@ fn who_takes_all_memory_ends_before_the_machine_does() {
     }
 }
 
+/// Whether this machine lets a group of this process's own limit its memory.
+fn limits_memory() -> bool {
+    let lent = std::fs::read_to_string("/sys/fs/cgroup/cgroup.subtree_control").unwrap_or_default();
+    let has = Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists() || lent.contains("memory");
+    rustix::process::geteuid().is_root() && has
+}
+
+#[test]
+fn memory_that_no_process_is_charged_for_is_limited_where_there_are_cgroups() {
+    if !limits_memory() {
+        return;
+    }
+    for walls in walls() {
+        let (output, mark) = run_with("eats memory that is no heap", walls, &["--filter", "ABI-006"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{walls}: {text}");
+        assert!(text.contains("it was killed for taking more than"), "{walls}: {text}");
+        assert!(left(&mark).is_empty());
+    }
+}
+
 #[test]
 fn who_fills_the_disk_is_ended() {
     for walls in walls() {

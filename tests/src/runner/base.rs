@@ -1,5 +1,6 @@
 //! `Base`: the folder of one run's checks; locked while the run lives, so that the next run can remove it if this one can not.
 
+use super::cgroup;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::fs::{self, File};
 use std::io;
@@ -7,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the folders of all runs begin with.
-const PREFIX: &str = "conformance-";
+pub(super) const PREFIX: &str = "conformance-";
 
 /// Held by the run whose folder it is in.
 const LOCK: &str = "lock";
@@ -41,6 +42,11 @@ impl Base {
         &self.path
     }
 
+    /// What this run, and whatever else is only its own, is called.
+    pub(super) fn name(&self) -> String {
+        name(&self.path)
+    }
+
     /// Makes a folder that nobody else may write to.
     pub(super) fn folder(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path.join(name);
@@ -66,6 +72,11 @@ impl Drop for Base {
     }
 }
 
+fn name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// Locks a folder from the first moment on in which there is a lock.
 fn lock(folder: &Path) -> io::Result<File> {
     let new = folder.join("lock.new");
@@ -75,7 +86,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes the folders of runs that are dead: nobody holds their lock.
+/// Removes the folders and cgroups of runs that are dead: nobody holds their lock.
 fn sweep(above: &Path) {
     let own = rustix::process::geteuid().as_raw();
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
@@ -86,6 +97,7 @@ fn sweep(above: &Path) {
             found.is_ok_and(|found| found.is_dir() && found.uid() == own)
         };
         if is_one && is_ours() && is_dead(&entry.path()) {
+            cgroup::remove_of(&name(&entry.path()));
             // Another run may be doing the same.
             let _removed = remove(&entry.path());
         }

@@ -98,13 +98,13 @@ impl Stream {
     }
 }
 
-/// Runs one order within its time, behind these walls, unless the brake is pulled meanwhile.
-pub(super) fn run(order: &Order, walls: Walls, limit: Duration, brake: &Brake) -> io::Result<Tried> {
+/// Runs one order within its time, in cgroups of this name and behind these walls, unless the brake is pulled meanwhile.
+pub(super) fn run(order: &Order, group: &str, walls: Walls, limit: Duration, brake: &Brake) -> io::Result<Tried> {
     let began = Instant::now();
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut cell = Command::new("/proc/self/exe")
         .args([CELL, walls.name(), &limit.as_millis().to_string()])
-        .arg(std::process::id().to_string())
+        .args([&std::process::id().to_string(), group])
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -121,7 +121,7 @@ pub(super) fn run(order: &Order, walls: Walls, limit: Duration, brake: &Brake) -
     // Over, or overdue: then it is ended from here, and the kernel ends its guard and all below with it.
     let _ended = cell.kill();
     cell.wait()?;
-    super::cgroup::remove(cell.id());
+    super::cgroup::remove(group);
     streams[0].drain(KEPT_REPORT);
     for stream in &mut streams[1..] {
         stream.drain(KEPT);

@@ -1,32 +1,67 @@
-//! The control groups of one check, one in each hierarchy of this machine: they limit how many processes it has, and whatever
-//! groups a driver makes for its guests are below them and go with them.
+//! The control groups of one check, one in each hierarchy of this machine: they limit how many processes and how much memory it
+//! has, and whatever groups a driver makes for its guests are below them and go with them.
 
+use super::base::PREFIX;
+use super::memory;
+use crate::process;
+use rustix::process::Signal;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Processes and threads of one check, its guests among them.
 const MOST: u32 = 2_048;
 
-/// Puts this process, and all that it starts, into groups of its own. Where that can not be had the time limit still ends
+/// How long what was killed may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Puts this process, and all that it starts, into groups of this name. Where that can not be had the time limit still ends
 /// whatever a check starts.
-pub(super) fn enter() {
-    let name = name(std::process::id());
+pub(super) fn enter(name: &str) {
     for hierarchy in hierarchies() {
-        let _entered = hierarchy.enter(&name);
+        let _entered = hierarchy.enter(name);
     }
 }
 
-/// Removes the groups of a cell that has ended, and all that is left below them.
-pub(super) fn remove(pid: u32) {
-    let name = name(pid);
+/// Removes the groups of this name with all that is left below them, and ends whoever is still in one.
+pub(super) fn remove(name: &str) {
     for hierarchy in hierarchies() {
-        remove_tree(&hierarchy.own.join(&name));
+        end_and_remove(&hierarchy.own.join(name));
     }
 }
 
-fn name(pid: u32) -> String {
-    format!("conformance-{pid}")
+/// Removes the groups of a run that is dead: those whose names begin with the run's.
+pub(super) fn remove_of(run: &str) {
+    let beginning = format!("{run}-");
+    for hierarchy in hierarchies() {
+        for entry in fs::read_dir(&hierarchy.own).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&beginning) {
+                end_and_remove(&entry.path());
+            }
+        }
+    }
+}
+
+/// Whether the kernel has ended a process of this one's group because the group had no memory left.
+pub(super) fn ran_out_of_memory() -> bool {
+    let ended = |text: &str| {
+        let mut counts = text.lines().filter_map(|line| line.strip_prefix("oom_kill "));
+        counts.any(|count| count.trim() != "0")
+    };
+    // The one of version 2, and the one of version 1.
+    let files = ["memory.events", "memory.oom_control"];
+    // Where no group could be made this is somebody else's, with a history.
+    let is_own = |hierarchy: &&Hierarchy| {
+        let name = hierarchy.own.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(PREFIX)
+    };
+    hierarchies().iter().filter(is_own).any(|hierarchy| {
+        let mut texts = files
+            .iter()
+            .filter_map(|file| fs::read_to_string(hierarchy.own.join(file)).ok());
+        texts.any(|text| ended(&text))
+    })
 }
 
 /// A hierarchy with the group that this process is in.
@@ -53,6 +88,11 @@ impl Hierarchy {
         }
         if group.join("pids.max").exists() {
             entered = entered.and_then(|()| fs::write(group.join("pids.max"), MOST.to_string()));
+        }
+        for file in ["memory.max", "memory.limit_in_bytes"] {
+            if group.join(file).exists() {
+                entered = entered.and_then(|()| fs::write(group.join(file), memory::most().to_string()));
+            }
         }
         let entered = entered.and_then(|()| fs::write(group.join("cgroup.procs"), "0"));
         if entered.is_err() {
@@ -109,6 +149,33 @@ fn folder(mount: &str, controllers: &[String], path: &str) -> Option<PathBuf> {
     };
     let below = Path::new(path).strip_prefix(root).ok()?;
     fits.then(|| Path::new(point).join(below))
+}
+
+/// Removes a group, and ends who is in it: somebody that no namespace held, or that is just going.
+fn end_and_remove(group: &Path) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        remove_tree(group);
+        if !group.exists() || Instant::now() >= until {
+            return;
+        }
+        end(group);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn end(group: &Path) {
+    let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    // Zero is one of another PID namespace.
+    let numbers = processes.lines().filter_map(|line| line.parse().ok());
+    for pid in numbers.filter(|pid| *pid > 0) {
+        process::signal(pid, Signal::KILL);
+    }
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            end(&entry.path());
+        }
+    }
 }
 
 /// Removes a group and those below it, deepest first. Files in it go with it.

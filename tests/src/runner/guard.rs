@@ -87,7 +87,7 @@ impl Walls {
         let stand = |walls: &Self| {
             let tried = Command::new("/proc/self/exe")
                 .args([CELL, walls.name(), PROBE])
-                .arg(std::process::id().to_string())
+                .args([&std::process::id().to_string(), ""])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -102,7 +102,7 @@ impl Walls {
 
 /// The cell: makes the namespaces and waits for the guard in them.
 pub(crate) fn cell(arguments: &[String]) -> ExitCode {
-    let [walls, limit, runner] = arguments else {
+    let [walls, limit, runner, group] = arguments else {
         return ExitCode::from(2);
     };
     let Some(walls) = Walls::named(walls) else {
@@ -115,7 +115,7 @@ pub(crate) fn cell(arguments: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if limit != PROBE {
-        cgroup::enter();
+        cgroup::enter(group);
     }
     match wall_in(walls).and_then(|()| guarded(walls, limit)) {
         Ok(code) => code,
@@ -308,7 +308,11 @@ fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
         // Orphans of the check come here too; they must not pile up.
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             if Some(pid) == own {
-                return Ok(running.ended(status_of(status)));
+                let status = match status_of(status) {
+                    Status::Signalled(9) if cgroup::ran_out_of_memory() => Status::Starved(memory::most()),
+                    status => status,
+                };
+                return Ok(running.ended(status));
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());

@@ -263,7 +263,8 @@ impl Session {
             privileged: self.walls == Walls::Full,
             nonce: nonce()?,
         };
-        let tried = cell::run(&order, self.walls, self.timeout, &self.brake);
+        let group = format!("{}-{id}", self.base.name());
+        let tried = cell::run(&order, &group, self.walls, self.timeout, &self.brake);
         if !self.base.is_kept() {
             // What can not be removed now goes with the whole folder at the end, or is told then.
             let _removed = base::remove(&root);

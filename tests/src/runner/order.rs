@@ -52,6 +52,8 @@ pub enum Status {
     Signalled(i32),
     /// Not, within its time.
     TimedOut,
+    /// By the kernel, when all processes of the check together had taken so many bytes of memory.
+    Starved(u64),
     /// Not before it had filled its folder with so many bytes that it was ended.
     Overfull(u64),
 }
@@ -62,7 +64,8 @@ impl fmt::Display for Status {
             Self::Exited(code) => write!(f, "exited with {code}"),
             Self::Signalled(signal) => write!(f, "was killed by {}", signal_name(*signal)),
             Self::TimedOut => f.write_str("did not end within its time"),
-            Self::Overfull(bytes) => write!(f, "wrote more than {} GiB into its folder", bytes >> 30),
+            Self::Starved(bytes) => write!(f, "was killed for taking more than {} of memory", amount(*bytes)),
+            Self::Overfull(bytes) => write!(f, "wrote more than {} into its folder", amount(*bytes)),
         }
     }
 }
@@ -135,6 +138,13 @@ pub(crate) struct Report {
     pub(crate) ended: Ended,
 }
 
+fn amount(bytes: u64) -> String {
+    match bytes >> 30 {
+        0 => format!("{} MiB", bytes >> 20),
+        gib => format!("{gib} GiB"),
+    }
+}
+
 pub(super) fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
@@ -189,11 +199,13 @@ mod tests {
             Status::Signalled(11),
             Status::TimedOut,
             Status::Overfull(4 << 30),
+            Status::Starved(4 << 30),
         ];
         for status in bad {
             text(ended(status, Some(Verdict::Passed)));
         }
         assert!(text(ended(Status::Exited(0), Some(Verdict::Passed))).contains("in a destructor"));
+        assert!(text(ended(Status::Starved(512 << 20), None)).contains("taking more than 512 MiB of memory in start"));
         assert!(text(ended(Status::Overfull(4 << 30), None)).contains("more than 4 GiB into its folder in start"));
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn play(fault: &str) {
             unsafe { libc::atexit(crash_at_exit) };
         }
         "eats memory" => eat(),
+        "eats memory that is no heap" => eat_pages(),
         "fills its folder" => fill(),
         "wrecks what is beside its folder" => wreck(),
         "shuts its folder" => shut(),
@@ -182,6 +183,22 @@ fn eat() {
     loop {
         eaten.push(vec![1; 64 << 20]);
         std::hint::black_box(&eaten);
+    }
+}
+
+/// Pages of files that have no name: no limit of a process counts them.
+fn eat_pages() {
+    let page = vec![1; 1 << 20];
+    let mut eaten = Vec::new();
+    loop {
+        let Ok(fd) = rustix::fs::memfd_create("eaten", rustix::fs::MemfdFlags::CLOEXEC) else {
+            return;
+        };
+        let mut file = std::fs::File::from(fd);
+        for _ in 0..1024 {
+            let _written = file.write_all(&page);
+        }
+        eaten.push(file);
     }
 }
 
