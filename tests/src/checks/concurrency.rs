@@ -168,6 +168,9 @@ fn lives_at_once(ctx: &Ctx) -> Outcome {
         left.is_empty(),
         "list when all is undefined: expected no domain, found {left:?}"
     );
+    if is_startable {
+        races::marks_beside_a_life(ctx, &bench, threads + 1, starts)?;
+    }
     expect_calm(&bench)
 }
 

@@ -2,14 +2,14 @@
 
 use super::at_once;
 use crate::bench::Bench;
-use crate::check::{Ctx, Expect, Outcome};
+use crate::check::{Ctx, Expect, Failure, Outcome};
 use crate::checks::domains::{expect_calm, expect_state, running, startable, told};
 use crate::fixture::Room;
 use crate::{ensure, ensure_eq};
 use driver_api::error::{Code, Result};
 use driver_api::types::domain::flags::XML_INACTIVE;
 use driver_api::types::domain::{Lifecycle, State};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const THREADS: usize = 6;
@@ -80,6 +80,71 @@ pub(super) fn one_destroy(ctx: &Ctx) -> Outcome {
     expect_calm(&bench)
 }
 
+/// One thread starts and ends the domain, another one marks it: each finds what it did itself, since nobody else does that.
+pub(super) fn marks_beside_a_life(ctx: &Ctx, bench: &Bench, n: usize, starts: usize) -> Outcome {
+    let uuid = ctx.uuid(n);
+    bench.define(&ctx.domain(n)).succeeds("define")?;
+    let over = AtomicBool::new(false);
+    let marks = AtomicUsize::new(0);
+    let find = |what: &str| {
+        let found = bench.by_uuid(uuid).succeeds("by_uuid")?;
+        found.ok_or_else(|| Failure::new(format!("by_uuid after {what}: expected the domain, found nothing")))
+    };
+    // A mark that is under way now is over then, and another one was made after this.
+    let two_marks_later = || {
+        let before = marks.load(Ordering::SeqCst);
+        while marks.load(Ordering::SeqCst) < before.saturating_add(2) {
+            std::thread::yield_now();
+        }
+    };
+    let live = || -> Outcome {
+        for _ in 0..starts {
+            let id = bench.start(uuid).succeeds("start")?.id;
+            two_marks_later();
+            let found = find("start")?;
+            ensure_eq!(
+                (found.state, found.id),
+                (State::Running, id),
+                "state and id after start"
+            );
+            bench.destroy(uuid).succeeds("destroy")?;
+            two_marks_later();
+            let found = find("destroy")?;
+            ensure_eq!(
+                (found.state, found.id),
+                (State::Shutoff, None),
+                "state and id after destroy"
+            );
+        }
+        Ok(())
+    };
+    let mark = || -> Outcome {
+        let mut on = false;
+        while !over.load(Ordering::SeqCst) {
+            on = !on;
+            bench.set_autostart(uuid, on).succeeds("set_autostart")?;
+            ensure_eq!(find("set_autostart")?.autostart, on, "the mark after set_autostart");
+            marks.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    };
+    let found = at_once(2, |thread| {
+        if thread == 1 {
+            let marked = mark().map_err(|failure| failure.when("beside starts and destroys of the same domain"));
+            // Nobody waits for marks that do not come any more.
+            marks.store(usize::MAX, Ordering::SeqCst);
+            return marked;
+        }
+        let lived = live().map_err(|failure| failure.when("beside calls of set_autostart for the same domain"));
+        over.store(true, Ordering::SeqCst);
+        lived
+    })?;
+    for outcome in found {
+        outcome?;
+    }
+    bench.undefine(uuid).succeeds("undefine")
+}
+
 /// What one of the threads of a race found.
 enum Found<T> {
     Start(Result<T>),
@@ -129,7 +194,7 @@ pub(super) fn destroy_during_start(ctx: &Ctx) -> Outcome {
                 }
                 Found::Destroys(_, Some(error)) => {
                     let code = error.code().0;
-                    return Err(crate::check::Failure::new(format!(
+                    return Err(Failure::new(format!(
                         "{situation}: destroy: expected success or error 55, found error {code}: {error}"
                     )));
                 }
