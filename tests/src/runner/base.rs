@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the folders of all runs begin with.
-pub(super) const PREFIX: &str = "conformance-";
+const PREFIX: &str = "conformance-";
 
 /// Held by the run whose folder it is in.
 const LOCK: &str = "lock";

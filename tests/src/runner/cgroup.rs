@@ -1,7 +1,6 @@
 //! The control groups of one check, one in each hierarchy of this machine: they limit how many processes and how much memory it
 //! has, and whatever groups a driver makes for its guests are below them and go with them.
 
-use super::base::PREFIX;
 use super::memory;
 use crate::process;
 use rustix::process::Signal;
@@ -16,11 +15,12 @@ const MOST: u32 = 2_048;
 /// How long what was killed may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Puts this process, and all that it starts, into groups of this name. Where that can not be had the time limit still ends
+/// Puts a process, and all that it starts from now on, into groups of this name. Who watches it stays outside: in one group with
+/// thousands of others it would hardly ever run. Where that can not be had the time limit still ends
 /// whatever a check starts.
-pub(super) fn enter(name: &str) {
+pub(super) fn place(name: &str, pid: u32) {
     for hierarchy in hierarchies() {
-        let _entered = hierarchy.enter(name);
+        let _placed = hierarchy.place(name, pid);
     }
 }
 
@@ -43,23 +43,19 @@ pub(super) fn remove_of(run: &str) {
     }
 }
 
-/// Whether the kernel has ended a process of this one's group because the group had no memory left.
-pub(super) fn ran_out_of_memory() -> bool {
+/// Whether the kernel has ended a process of the groups of this name because they had no memory left.
+pub(super) fn ran_out_of_memory(name: &str) -> bool {
     let ended = |text: &str| {
         let mut counts = text.lines().filter_map(|line| line.strip_prefix("oom_kill "));
         counts.any(|count| count.trim() != "0")
     };
     // The one of version 2, and the one of version 1.
     let files = ["memory.events", "memory.oom_control"];
-    // Where no group could be made this is somebody else's, with a history.
-    let is_own = |hierarchy: &&Hierarchy| {
-        let name = hierarchy.own.file_name().unwrap_or_default();
-        name.to_string_lossy().starts_with(PREFIX)
-    };
-    hierarchies().iter().filter(is_own).any(|hierarchy| {
+    hierarchies().iter().any(|hierarchy| {
+        let group = hierarchy.own.join(name);
         let mut texts = files
             .iter()
-            .filter_map(|file| fs::read_to_string(hierarchy.own.join(file)).ok());
+            .filter_map(|file| fs::read_to_string(group.join(file)).ok());
         texts.any(|text| ended(&text))
     })
 }
@@ -73,7 +69,7 @@ struct Hierarchy {
 }
 
 impl Hierarchy {
-    fn enter(&self, name: &str) -> io::Result<()> {
+    fn place(&self, name: &str, pid: u32) -> io::Result<()> {
         let has = |controller: &str| self.controllers.iter().any(|c| c == controller);
         let group = self.own.join(name);
         let made = self.lends().then_some(()).ok_or(io::ErrorKind::Unsupported.into());
@@ -94,7 +90,7 @@ impl Hierarchy {
                 entered = entered.and_then(|()| fs::write(group.join(file), memory::most().to_string()));
             }
         }
-        let entered = entered.and_then(|()| fs::write(group.join("cgroup.procs"), "0"));
+        let entered = entered.and_then(|()| fs::write(group.join("cgroup.procs"), pid.to_string()));
         if entered.is_err() {
             let _removed = fs::remove_dir(&group);
         }

@@ -154,13 +154,14 @@ pub(crate) struct Running {
     nonce: String,
 }
 
-/// Starts the process of an order.
-pub(crate) fn start(order: &Order) -> io::Result<Running> {
+/// Starts the process of an order; `placed` is told its number before it does anything.
+pub(super) fn start(order: &Order, placed: impl FnOnce(u32)) -> io::Result<Running> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let child = Command::new("/proc/self/exe")
         .arg(ARGUMENT)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()?;
+    placed(child.id());
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
     // A process that died before it read has said so by its end.
@@ -197,7 +198,7 @@ impl Running {
 
 /// Starts the process of an order and waits for its end, however long that takes.
 pub(crate) fn run(order: &Order) -> io::Result<Ended> {
-    let running = start(order)?;
+    let running = start(order, |_| {})?;
     let Some(pid) = running.pid() else {
         return Err(io::Error::other("the process has no number"));
     };

@@ -39,6 +39,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Processes and threads that there may be of this user before a check gets no more.
 const PROCESSES: u64 = 8_192;
 
+/// How many orphans are waited for before the guard looks at the time again.
+const REAPED: usize = 256;
+
 /// How often the guard looks at what a check has written.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -114,10 +117,7 @@ pub(crate) fn cell(arguments: &[String]) -> ExitCode {
         // It died before this process was tied to it.
         return ExitCode::FAILURE;
     }
-    if limit != PROBE {
-        cgroup::enter(group);
-    }
-    match wall_in(walls).and_then(|()| guarded(walls, limit)) {
+    match wall_in(walls).and_then(|()| guarded(walls, limit, group)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("conformance: the check can not be walled in: {error}");
@@ -148,9 +148,9 @@ fn wall_in(walls: Walls) -> io::Result<()> {
     Ok(())
 }
 
-fn guarded(walls: Walls, limit: &str) -> io::Result<ExitCode> {
+fn guarded(walls: Walls, limit: &str, group: &str) -> io::Result<ExitCode> {
     let mut guard = Command::new("/proc/self/exe")
-        .args([GUARD, walls.name(), limit])
+        .args([GUARD, walls.name(), limit, group])
         .spawn()?;
     if limit == PROBE {
         return Ok(if guard.wait()?.success() {
@@ -190,7 +190,7 @@ fn ready(fd: &OwnedFd, time: Duration) -> bool {
 
 /// The guard: starts the check, waits for it within its time, tells how it ended.
 pub(crate) fn guard(arguments: &[String]) -> ExitCode {
-    let [walls, limit] = arguments else {
+    let [walls, limit, group] = arguments else {
         return ExitCode::from(2);
     };
     let walls = Walls::named(walls).unwrap_or(Walls::Group);
@@ -203,7 +203,7 @@ pub(crate) fn guard(arguments: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let time = Duration::from_millis(limit.parse().unwrap_or(0));
-    match watch(walls, time) {
+    match watch(walls, group, time) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("conformance: the check can not be watched: {error}");
@@ -232,7 +232,7 @@ fn furnish(walls: Walls) -> io::Result<()> {
     Ok(())
 }
 
-fn watch(walls: Walls, time: Duration) -> io::Result<()> {
+fn watch(walls: Walls, group: &str, time: Duration) -> io::Result<()> {
     let mut channel = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
     let mut line = String::new();
     BufReader::new(&channel).read_line(&mut line)?;
@@ -241,7 +241,7 @@ fn watch(walls: Walls, time: Duration) -> io::Result<()> {
         seal(&order)?;
     }
     limit_resources();
-    let ended = attend(&order, time)?;
+    let ended = attend(&order, group, time)?;
     let report = Report {
         nonce: order.nonce,
         ended,
@@ -298,21 +298,25 @@ fn limit_resources() {
     limit(Resource::Nproc, PROCESSES);
 }
 
-fn attend(order: &Order, time: Duration) -> io::Result<Ended> {
+fn attend(order: &Order, group: &str, time: Duration) -> io::Result<Ended> {
     let deadline = Instant::now() + time;
     let mut look = Instant::now() + LOOK;
-    let running = child::start(order)?;
+    let running = child::start(order, |pid| cgroup::place(group, pid))?;
     let own = running.pid();
     let pidfd = own.map(|pid| pidfd_open(pid, PidfdFlags::empty())).transpose()?;
     loop {
-        // Orphans of the check come here too; they must not pile up.
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if Some(pid) == own {
-                let status = match status_of(status) {
-                    Status::Signalled(9) if cgroup::ran_out_of_memory() => Status::Starved(memory::most()),
-                    status => status,
-                };
-                return Ok(running.ended(status));
+        // Orphans of the check come here too; they must not pile up, nor come so fast that the time is forgotten over them.
+        for _ in 0..REAPED {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if Some(pid) == own => {
+                    let status = match status_of(status) {
+                        Status::Signalled(9) if cgroup::ran_out_of_memory(group) => Status::Starved(memory::most()),
+                        status => status,
+                    };
+                    return Ok(running.ended(status));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());

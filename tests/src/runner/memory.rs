@@ -1,7 +1,7 @@
 //! How much memory a check may have, so that one that takes all there is does not take the machine along.
 
 /// Bytes that a check may have where the machine has enough: some guests and the driver fit well.
-const MOST: u64 = 4 << 30;
+const MOST: u64 = 2 << 30;
 
 /// Bytes that a check may have on this machine.
 pub(super) fn most() -> u64 {
