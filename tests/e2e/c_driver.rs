@@ -7,7 +7,7 @@ use conformance::need::Need::{Root, Virsh};
 use conformance::virsh::Answer;
 use conformance::wait;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -28,6 +28,11 @@ pub(crate) const CASES: &[Case] = &[
         run: conforms,
     },
     Case {
+        name: "c_filter_driver_meets_the_profile_core_and_is_held_to_the_order_of_locks",
+        needs: &[Root],
+        run: filters,
+    },
+    Case {
         name: "c_driver_from_another_header_is_refused_by_the_tables_name",
         needs: &[Root, Virsh],
         run: other_header,
@@ -40,6 +45,13 @@ pub(crate) fn compile(folder: &Path, options: &[&str]) {
 }
 
 fn compile_with(folder: &Path, include: &Path, options: &[&str]) {
+    let _library = compile_one(folder, "c-driver", include, options);
+}
+
+/// Compiles `tests/plugins/NAME/NAME.c`; where the library is.
+fn compile_one(folder: &Path, name: &str, include: &Path, options: &[&str]) -> PathBuf {
+    let driver = name.strip_suffix("-driver").unwrap_or(name).replace('-', "_");
+    let library = folder.join(format!("lib{driver}_driver.so"));
     let output = Command::new("gcc")
         .args([
             "-std=c11", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread",
@@ -48,14 +60,15 @@ fn compile_with(folder: &Path, include: &Path, options: &[&str]) {
         .arg("-I")
         .arg(include)
         .arg("-o")
-        .arg(folder.join("libc_driver.so"))
-        .arg(repository().join("tests/plugins/c-driver/c-driver.c"))
+        .arg(&library)
+        .arg(repository().join(format!("tests/plugins/{name}/{name}.c")))
         .output()
         .expect("gcc runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    library
 }
 
-fn include() -> std::path::PathBuf {
+fn include() -> PathBuf {
     repository().join("driver-api/include")
 }
 
@@ -255,13 +268,12 @@ fn cheats() {
 fn conforms() {
     let folder = tempfile::tempdir().expect("a folder for the driver");
     compile(folder.path(), &[]);
-    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["run", "--strict", "--profile", "core", "--config"])
-        .arg(repository().join("tests/plugins/c-driver/conformance.toml"))
-        .arg(folder.path().join("libc_driver.so"))
-        .output()
-        .expect("the suite runs");
-    let report = Answer::of(&output);
+    let config = repository().join("tests/plugins/c-driver/conformance.toml");
+    let config = config.to_string_lossy();
+    let report = suite(
+        &["--profile", "core", "--config", &config],
+        &folder.path().join("libc_driver.so"),
+    );
     assert_eq!(report.code, 0, "{}{}", report.out, report.err);
     assert!(
         report.out.contains("0 failed") && !report.out.contains("skip"),
@@ -270,10 +282,40 @@ fn conforms() {
     );
 }
 
+/// What the suite says of a library.
+fn suite(arguments: &[&str], library: &Path) -> Answer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    command.args(["run", "--strict"]).args(arguments).arg(library);
+    Answer::of(&command.output().expect("the suite runs"))
+}
+
+fn filters() {
+    let folder = tempfile::tempdir().expect("a folder for the driver");
+    let library = compile_one(folder.path(), "c-filter", &include(), &[]);
+    let report = suite(&["--profile", "core"], &library);
+    assert_eq!(report.code, 0, "{}{}", report.out, report.err);
+    assert!(
+        report.out.contains("0 failed") && !report.out.contains("skip"),
+        "{}",
+        report.out
+    );
+    let library = compile_one(folder.path(), "c-filter", &include(), &["-DCHEAT"]);
+    let report = suite(&["--filter", "LOCK-001"], &library);
+    assert_eq!(report.code, 1, "{}{}", report.out, report.err);
+    assert!(
+        report
+            .out
+            .contains("lock order: Filter may not be acquired while Update is held"),
+        "{}",
+        report.out
+    );
+}
+
 fn other_header() {
     let folder = tempfile::tempdir().expect("a folder for the header");
-    for file in ["lockstep_driver.h", "lockstep_kit.h"] {
-        let text = std::fs::read_to_string(include().join(file)).expect("a header");
+    for file in std::fs::read_dir(include()).expect("the headers") {
+        let file = file.expect("a header").file_name();
+        let text = std::fs::read_to_string(include().join(&file)).expect("a header");
         let text: Vec<String> = text.lines().map(other_stamp).collect();
         std::fs::write(folder.path().join(file), text.join("\n") + "\n").expect("the header can be written");
     }

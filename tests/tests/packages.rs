@@ -6,7 +6,7 @@ use conformance::host::binary;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What authors get, in the order of their dependencies.
 const PACKAGES: [&str; 3] = ["driver-api", "lockstep", "conformance"];
@@ -81,13 +81,20 @@ fn unpack() -> Vec<(&'static str, PathBuf)> {
 struct Project {
     base: tempfile::TempDir,
     name: &'static str,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One at a time: cargo cleans by the names of targets, and all projects call their test `conformance`.
+static PROJECTS: Mutex<()> = Mutex::new(());
 
 impl Project {
     fn new(name: &'static str, kind: &str) -> Self {
         let packages = &*UNPACKED;
-        let base = tempfile::tempdir().unwrap();
-        let project = Self { base, name };
+        let project = Self {
+            base: tempfile::tempdir().unwrap(),
+            name,
+            _alone: PROJECTS.lock().unwrap_or_else(PoisonError::into_inner),
+        };
         let folder = project.folder();
         said(
             Command::new(binary())
