@@ -26,7 +26,7 @@ pub struct Options {
     /// The folder to write, which must be empty or not there [default: NAME-driver]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// What the driver serves
+    /// What the driver serves: guests (`virt`, the default) or filters of their networks (`nwfilter`)
     #[arg(long, value_enum, default_value_t = Kind::Virt)]
     kind: Kind,
     /// The `driver-api` to depend on: a version, or the folder of the package
