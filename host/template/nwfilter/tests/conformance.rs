@@ -10,5 +10,6 @@ fn main() -> ExitCode {
         config: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/conformance.toml").into()),
         ..Options::default()
     };
-    conformance::harness(&conformance::harness::library("{{crate_name}}"), options)
+    let library = conformance::harness::library("{{crate_name}}");
+    conformance::harness(&library, options)
 }
