@@ -1,6 +1,6 @@
 //! A day of somebody who has the published packages and nothing else: a new project is written, built and tested with them.
 
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a verdict")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "test code: a panic is a verdict")]
 
 use conformance::host::binary;
 use std::fs;

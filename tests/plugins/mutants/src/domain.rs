@@ -120,7 +120,8 @@ impl VirtDriver for Mutant {
     fn dump_xml(&self, uuid: Uuid, flags: u32) -> Result<String> {
         lock::in_read(&self.host);
         let xml = self.inner.dump_xml(uuid, Self::flags(flags)).map_err(told)?;
-        if let Some(lies) = self.lent.lock().as_ref().and_then(conduct::Lent::changed) {
+        let lies = self.lent.lock().as_ref().and_then(conduct::Lent::changed);
+        if let Some(lies) = lies {
             return Ok(lies);
         }
         let shown = self.shown.lock();
