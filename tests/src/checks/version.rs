@@ -3,19 +3,21 @@
 use super::life;
 use crate::check::{Check, Ctx, Expect, Failure, Level, Outcome};
 use crate::ensure;
+use driver_api::abi::manifest::{KIND_NWFILTER, KIND_VIRT};
 use driver_api::error::Code;
 use lockstep::plugin::SERVICES;
 
 pub(crate) const CHECKS: &[Check] = &[
     Check {
         id: "VER-001",
-        title: "every interface that a driver of its kind must offer is there",
+        title: "every interface that a driver of its kind must offer is there, and its kind is what it offers",
         clause: "versions.required",
         level: Level::Must,
         needs: &[],
         privileged: false,
-        why: "A virt driver without domains, or a filter driver without filters, serves nobody.",
-        fix: "Name the trait in `export_driver!`.",
+        why: "A virt driver without domains, or a filter driver without filters, serves nobody. The host brings drivers up by \
+              the kind in the manifest, filters before the guests that need them.",
+        fix: "Name the trait in `export_driver!`; a manifest by hand has a bit of `kind` for each of both.",
         run: offers_what_it_must,
     },
     Check {
@@ -76,6 +78,15 @@ fn offers_what_it_must(ctx: &Ctx) -> Outcome {
         offered.contains(&"virt.lifecycle/1") || offered.contains(&"nwfilter.define/1"),
         "interfaces: expected 'virt.lifecycle/1' or 'nwfilter.define/1', found {offered:?}"
     );
+    for (kind, id) in [(KIND_VIRT, "virt.lifecycle/1"), (KIND_NWFILTER, "nwfilter.define/1")] {
+        let (said, there) = (candidate.kind() & kind != 0, offered.contains(&id));
+        ensure!(
+            said == there,
+            "kind {} in the manifest: expected bit {kind} to be set just when '{id}' is offered, found it set: {said}, \
+             offered: {there}",
+            candidate.kind()
+        );
+    }
     Ok(())
 }
 

@@ -107,6 +107,8 @@ fn bound_or_free(ctx: &Ctx) -> Outcome {
         before.difference(&before).is_none() && !bound.is_empty(),
         "the check sees nothing of the kernel"
     );
+    // Bound when they begin: of those that delete first only one can have met it.
+    view::create(&bench, &document).succeeds("create_binding")?;
     all(|n| {
         for _ in 0..6 {
             if n % 2 == 0 {
