@@ -7,6 +7,7 @@ const MAGIC: &[u8] = b"LKSTPDRV";
 const SYMBOL: &[u8] = b"LOCKSTEP_DRIVER\0";
 /// Places in the manifest, after its magic.
 const MAJOR: usize = 12;
+const KIND: usize = 24;
 const PANIC: usize = 28;
 
 /// The file with this change, in a folder.
@@ -25,6 +26,10 @@ pub(crate) fn patched(library: &Path, patch: &str, folder: &Path) -> PathBuf {
         "another major version" => {
             let at = find(&bytes, MAGIC) + MAJOR;
             bytes[at] = 9;
+        }
+        "a filter driver's kind" => {
+            let at = find(&bytes, MAGIC) + KIND;
+            bytes[at] = 2;
         }
         "panic is abort" => {
             let at = find(&bytes, MAGIC) + PANIC;

@@ -10,8 +10,6 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/mutants.toml");
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {
-    /// Musts that no mutant fails yet.
-    pub(crate) unproven: Vec<String>,
     pub(crate) mutant: Vec<Mutant>,
 }
 
@@ -56,10 +54,7 @@ impl Table {
         let old = fs::read_to_string(FILE).expect("tests/mutants.toml can be read");
         let head: Vec<&str> = old.lines().take_while(|line| line.starts_with('#')).collect();
         let mut text = head.join("\n");
-        text.push_str(&format!(
-            "\n\n# Musts that no mutant fails yet.\nunproven = [{}]\n",
-            quoted(&self.unproven)
-        ));
+        text.push('\n');
         for mutant in &mut self.mutant {
             if let Some((_, kills)) = found.iter().find(|(name, _)| *name == mutant.name) {
                 let chance = |id: &&String| mutant.sometimes.contains(*id);

@@ -1,7 +1,7 @@
 //! Panics, exits and hangs.
 
-use super::sys;
 use super::which::on;
+use super::{service, sys};
 use driver_api::driver::Config;
 use std::time::Duration;
 
@@ -23,11 +23,15 @@ pub(super) fn in_open(config: &Config) {
     }
 }
 
+/// Says what it has to say by one service or by the other, and counts on one of them.
+pub(super) fn in_the_oldest_host() {
+    if on("panics_in_the_oldest_host") && !service::has("notice/1") && !service::has("event/1") {
+        panic!("a mutant counts on somebody who listens");
+    }
+}
+
 pub(super) fn in_method(method: &str) {
     let here = |wanted: &str| method == wanted;
-    if on("panics_in_resume") && here("resume") {
-        panic!("a mutant panics in resume");
-    }
     if on("panics_in_drop") && here("reboot") {
         let _bomb = Bomb;
     }
@@ -50,9 +54,6 @@ pub(super) fn in_method(method: &str) {
     }
     if on("kills_its_group") && here("reset") {
         sys::kill_my_group();
-    }
-    if on("kills_its_parents_group") && here("reset") {
-        sys::kill_my_parents_group();
     }
 }
 

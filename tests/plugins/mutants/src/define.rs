@@ -21,6 +21,7 @@ impl Mutant {
     pub(super) fn define_wrongly(&self, cx: &mut Cx<'_, Unlocked>, xml: &str, flags: u32) -> Result<DomainBrief> {
         let (uuid, name) = (Self::uuid_of(xml), element(xml, "name").unwrap_or_default().to_owned());
         lock::before("define", cx, uuid)?;
+        let _inside = lock::inside(cx, uuid);
         if on("overflows_its_stack") {
             let _deep = crash::descend(depth(xml) * 16);
         }

@@ -47,6 +47,25 @@ impl Mutant {
         self.shown.lock().ghosts.remove(&uuid);
     }
 
+    /// Every domain, as this mutant sees them.
+    fn listed(&self) -> Vec<DomainBrief> {
+        lock::in_read(&self.host);
+        let mut all: Vec<DomainBrief> = self.inner.list().into_iter().map(|brief| self.show(brief)).collect();
+        let ghosts: Vec<DomainBrief> = self.shown.lock().ghosts.values().cloned().collect();
+        all.extend(
+            ghosts
+                .into_iter()
+                .filter(|ghost| self.inner.by_uuid(ghost.uuid).is_none()),
+        );
+        if on("lists_as_many_as_there_is_room_for") {
+            all.truncate(256);
+        }
+        if on("lists_one_twice") && !all.is_empty() {
+            all.push(all[0].clone());
+        }
+        all
+    }
+
     pub(super) fn flags(given: u32) -> u32 {
         if on("takes_unknown_flags") {
             given & 3 & !(given & 0xffff_fff0)
@@ -70,18 +89,8 @@ impl VirtDriver for Mutant {
     }
 
     fn list(&self) -> Vec<DomainBrief> {
-        lock::in_read(&self.host);
-        let mut all: Vec<DomainBrief> = self.inner.list().into_iter().map(|brief| self.show(brief)).collect();
-        let ghosts: Vec<DomainBrief> = self.shown.lock().ghosts.values().cloned().collect();
-        all.extend(
-            ghosts
-                .into_iter()
-                .filter(|ghost| self.inner.by_uuid(ghost.uuid).is_none()),
-        );
-        if on("lists_one_twice") && !all.is_empty() {
-            all.push(all[0].clone());
-        }
-        all
+        let _place = on("lists_for_few_at_once").then(shown::place);
+        self.listed()
     }
 
     fn by_uuid(&self, uuid: Uuid) -> Option<DomainBrief> {
@@ -93,18 +102,18 @@ impl VirtDriver for Mutant {
     fn by_name(&self, name: &str) -> Option<DomainBrief> {
         if on("finds_names_by_their_beginning") {
             return self
-                .list()
+                .listed()
                 .into_iter()
                 .find(|brief| !name.is_empty() && brief.name.starts_with(name));
         }
-        self.list().into_iter().find(|brief| brief.name == name)
+        self.listed().into_iter().find(|brief| brief.name == name)
     }
 
     fn by_id(&self, id: i32) -> Option<DomainBrief> {
         if on("panics_at_odd_look_ups") && id < 0 {
             panic!("a mutant counts on ids that are positive");
         }
-        self.list().into_iter().find(|brief| brief.id == Some(id))
+        self.listed().into_iter().find(|brief| brief.id == Some(id))
     }
 
     fn cpu_time(&self, uuid: Uuid) -> Result<u64> {
@@ -204,6 +213,12 @@ impl VirtDriver for Mutant {
         self.shown.lock().first_xml.remove(&uuid);
         self.stopped(uuid);
         let undefined = self.inner.undefine(cx, uuid, Self::flags(flags));
+        if on("keeps_a_lock_in_a_thread")
+            && let Err(error) = &undefined
+            && error.code() == Code::NO_DOMAIN
+        {
+            lock::tidy_up_later(&self.host, uuid);
+        }
         self.done(cx, uuid, undefined)
     }
 
@@ -256,10 +271,6 @@ impl VirtDriver for Mutant {
 
     fn destroy(&self, cx: &mut Cx<'_, Unlocked>, uuid: Uuid, flags: u32) -> Result<()> {
         self.enter("destroy");
-        let running = self.inner.by_uuid(uuid).is_some_and(|brief| brief.id.is_some());
-        if on("destroy_does_nothing") && running {
-            return Ok(());
-        }
         if on("destroys_nothing_that_is_paused")
             && self
                 .inner

@@ -1,5 +1,6 @@
 //! The filter interfaces, each method as the reference does it but for what the mutant does.
 
+use super::document::element;
 use super::which::on;
 use super::{Mutant, lock, recoded};
 use driver_api::driver::{BindingDriver, FilterDriver, Inspect};
@@ -9,6 +10,7 @@ use driver_api::lock::token::Cx;
 use driver_api::types::filter::{BindingBrief, FilterBrief, PortRequest};
 use driver_api::types::inspect::{PortCounters, PortView, TestOutcome, TestRequest, TraceBatch};
 use driver_api::types::uuid::Uuid;
+use std::time::Duration;
 
 fn told(error: Error) -> Error {
     match error.code() {
@@ -31,6 +33,31 @@ fn emptied(xml: &str) -> String {
     match (xml.find("<rule"), xml.rfind("</rule>").map(|at| at + "</rule>".len())) {
         (Some(begin), Some(end)) if begin < end => format!("{}{}", &xml[..begin], &xml[end..]),
         _ => xml.to_owned(),
+    }
+}
+
+impl Mutant {
+    /// Looks for rings before it has the lock, and takes its time until then; whether it is right to say that there is one.
+    fn rings_are_seen_already(&self, xml: &str) -> bool {
+        let Some(first) = between(xml, "filterref filter=") else {
+            return true;
+        };
+        if !on("looks_for_rings_before_the_lock") {
+            return true;
+        }
+        let (own, filters) = (between(xml, "name=").unwrap_or_default(), self.inner.filters());
+        let mut next = Some(first.to_owned());
+        for _ in 0..=filters.len() {
+            if next.as_deref() == Some(own) {
+                return true;
+            }
+            next = next
+                .and_then(|name| filters.iter().find(|known| known.name == name))
+                .and_then(|known| self.inner.filter_xml(known.uuid, 0).ok())
+                .and_then(|xml| between(&xml, "filterref filter=").map(str::to_owned));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        false
     }
 }
 
@@ -103,9 +130,12 @@ impl FilterDriver for Mutant {
         }
         if on("opens_filters_while_they_change") {
             drop(self.inner.define_filter(cx, &emptied(xml), flags));
-            std::thread::sleep(std::time::Duration::from_millis(3));
+            std::thread::sleep(Duration::from_millis(3));
         }
+        let rings_are_seen = self.rings_are_seen_already(xml);
+        let own = lock::own();
         let defined = self.inner.define_filter(cx, xml, flags);
+        drop(own);
         if on("shows_the_first_filter_for_ever")
             && let Ok(brief) = &defined
             && let Ok(xml) = self.inner.filter_xml(brief.uuid, 0)
@@ -117,6 +147,11 @@ impl FilterDriver for Mutant {
                 let name = between(xml, "name=").unwrap_or_default();
                 let known = self.inner.filters().into_iter().find(|filter| filter.name == name);
                 known.ok_or(error)
+            }
+            Err(error) if !rings_are_seen && error.to_string().contains("ring") => {
+                let uuid = element(xml, "uuid").and_then(|text| text.trim().parse().ok());
+                let name = between(xml, "name=").unwrap_or_default().to_owned();
+                uuid.map(|uuid| FilterBrief { uuid, name }).ok_or(error)
             }
             Err(error) if on("takes_a_bad_filter") && error.code() == Code::XML_ERROR => {
                 let name = between(xml, "name=").unwrap_or("bad").to_owned();
@@ -196,7 +231,15 @@ impl BindingDriver for Mutant {
         if on("deletes_no_binding") && self.inner.binding_xml(port, 0).is_ok() {
             return Ok(());
         }
+        if on("looks_long_before_it_deletes") {
+            let known = self.inner.binding_xml(port, 0);
+            std::thread::sleep(Duration::from_millis(5));
+            known.map_err(told)?;
+        }
         match self.inner.delete_binding(cx, port) {
+            Err(error) if on("looks_long_before_it_deletes") && error.code() == Code::NO_NWFILTER_BINDING => {
+                Err(recoded(error, 1))
+            }
             Err(error) if on("deletes_bindings_of_guests") && error.code() == Code::OPERATION_INVALID => Ok(()),
             other => other.map_err(told),
         }
@@ -207,8 +250,9 @@ impl BindingDriver for Mutant {
             return Err(super::error(Code::OPERATION_FAILED, "that port is filtered already"));
         }
         if on("attaches_with_locks_of_its_own") {
-            let _virt = cx.virt_write()?;
+            lock::filter_under_update(cx.call());
         }
+        lock::own_under_a_lock()?;
         match self.inner.attach_port(cx, request) {
             Err(error) if on("attaches_ports_without_a_filter") && error.code() == Code::NO_NWFILTER => Ok(()),
             other => other.map_err(told),
@@ -251,7 +295,13 @@ impl Inspect for Mutant {
                 rules: Vec::new(),
             }));
         }
-        self.inner.counters(port).map_err(told)
+        let counters = self.inner.counters(port).map_err(told)?;
+        if on("counts_for_the_first_port")
+            && let Some(first) = self.inner.bindings().first()
+        {
+            return self.inner.counters(&first.port).map_err(told);
+        }
+        Ok(counters)
     }
 
     fn test(&self, request: &TestRequest) -> Result<Vec<TestOutcome>> {

@@ -3,16 +3,22 @@
 use super::service;
 use super::which::on;
 use driver_api::abi::lock::{Call, EXCLUSIVE, LockKey};
-use driver_api::error::Result;
+use driver_api::error::{Code, Result};
 use driver_api::host::Host;
-use driver_api::lock::level::{Domain, Level, Unlocked, Update};
+use driver_api::lock::level::{Domain, Filter, Level, Unlocked, Update};
 use driver_api::lock::token::Cx;
 use driver_api::types::uuid::Uuid;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const UPDATE: LockKey = LockKey {
     rank: Update::RANK,
+    uuid: Uuid::from_bytes([0; 16]),
+};
+
+const FILTER: LockKey = LockKey {
+    rank: Filter::RANK,
     uuid: Uuid::from_bytes([0; 16]),
 };
 
@@ -76,11 +82,6 @@ pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Res
         release(call, guest);
         release(call, guest);
     }
-    if on("releases_on_another_thread") && method == "suspend" {
-        let guest = acquire(call, domain(uuid), EXCLUSIVE);
-        drop(std::thread::spawn(move || release(call, guest)).join());
-        release(call, guest);
-    }
     if on("spawns_under_a_lock") && method == "suspend" {
         let guest = acquire(call, domain(uuid), EXCLUSIVE);
         service::survivors(call);
@@ -93,15 +94,89 @@ pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Res
         let _domain = cx.domain_write(uuid)?;
         panic!("a mutant panics with a lock in its hand");
     }
-    if on("sleeps_with_virt") && method == "define" {
+    if on("sleeps_with_virt") && method == "set_autostart" {
         let _virt = cx.virt_write()?;
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_millis(600));
     }
     if on("keeps_a_job") && method == "reboot" {
         let mut domain = cx.domain_write(uuid)?;
         std::mem::forget(domain.begin_job("a job without an end")?);
     }
     Ok(())
+}
+
+/// How many calls are in the part of a definition that only one at a time was meant to be in.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Inside;
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The way in, which is another one for who does not come alone.
+pub(super) fn inside(cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Inside {
+    let (alone, inside) = (INSIDE.fetch_add(1, Ordering::SeqCst) == 0, Inside);
+    if !on("takes_the_slow_path_in_another_order") {
+        return inside;
+    }
+    // The fast path is not so fast that nobody could come meanwhile.
+    std::thread::sleep(Duration::from_millis(3));
+    if !alone {
+        let call = cx.call();
+        let guest = acquire(call, domain(uuid), EXCLUSIVE);
+        let update = acquire(call, UPDATE, 0);
+        release(call, update);
+        release(call, guest);
+    }
+    inside
+}
+
+/// A lock of the driver's own, for filters and ports.
+static OWN: Mutex<()> = Mutex::new(());
+
+/// It is held while the host is asked for its locks, under which others ask for it.
+pub(super) fn own() -> Option<MutexGuard<'static, ()>> {
+    if !on("holds_its_own_lock_while_it_asks") {
+        return None;
+    }
+    let own = OWN.lock();
+    std::thread::sleep(Duration::from_millis(20));
+    Some(own)
+}
+
+/// The same for who has a lock of the host's already; it waits for a while.
+pub(super) fn own_under_a_lock() -> Result<()> {
+    if on("holds_its_own_lock_while_it_asks") && OWN.try_lock_for(Duration::from_secs(2)).is_none() {
+        return Err(super::error(Code::RESOURCE_BUSY, "somebody else changes filters"));
+    }
+    Ok(())
+}
+
+/// Takes what comes before the lock that the caller holds.
+pub(super) fn filter_under_update(call: Call) {
+    let filter = acquire(call, FILTER, EXCLUSIVE);
+    release(call, filter);
+}
+
+/// A thread that looks for what may be left of a domain, at its leisure and with a lock in its hand; once is enough.
+pub(super) fn tidy_up_later(host: &Host, uuid: Uuid) {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    if ONCE.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let host = host.clone();
+    drop(std::thread::spawn(move || {
+        host.session("tidying up", |cx| {
+            let _domain = cx.domain_write(uuid)?;
+            std::thread::sleep(Duration::from_secs(9));
+            Ok(())
+        })
+    }));
 }
 
 /// What is done when a method has failed.

@@ -52,8 +52,8 @@ use driver_api::lock::level::Unlocked;
 use driver_api::lock::token::Cx;
 use parking_lot::Mutex;
 use shown::Shown;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use which::on;
 
 /// The reference and what is wrong with it.
@@ -66,6 +66,7 @@ pub(crate) struct Mutant {
     closed: AtomicBool,
     nameless: Mutex<conduct::Nameless>,
     lent: Mutex<Option<conduct::Lent>>,
+    calls: AtomicUsize,
 }
 
 /// An error of a mutant's own.
@@ -84,6 +85,7 @@ impl Driver for Mutant {
     fn open(host: Host, config: Config) -> Result<Self> {
         which::check()?;
         crash::in_open(&config);
+        crash::in_the_oldest_host();
         files::in_open(&config);
         process::in_open();
         Ok(Self {
@@ -94,6 +96,7 @@ impl Driver for Mutant {
             closed: AtomicBool::new(false),
             nameless: Mutex::new(conduct::Nameless::begin()),
             lent: Mutex::default(),
+            calls: AtomicUsize::new(0),
         })
     }
 
@@ -116,8 +119,14 @@ impl Driver for Mutant {
 
     fn close(&self, within: Duration) -> Result<()> {
         self.closed.store(true, Ordering::SeqCst);
-        if on("close_takes_ages") {
-            std::thread::sleep(within + Duration::from_secs(60));
+        if on("close_takes_twice_its_time") {
+            std::thread::sleep(within + within);
+        }
+        if on("close_waits_for_quiet") && !self.quiet(within) {
+            return Err(error(
+                Code::OPERATION_TIMEOUT,
+                "calls are under way for as long as close may wait",
+            ));
         }
         if on("close_leaves_a_thread") {
             process::leave_a_thread();
@@ -137,8 +146,23 @@ impl Mutant {
         if on("panics_after_close") && self.closed.load(Ordering::SeqCst) {
             panic!("a mutant panics in {method} after close");
         }
+        self.calls.fetch_add(1, Ordering::SeqCst);
         crash::in_method(method);
         process::in_method(method);
+    }
+
+    /// Whether there comes a while in which nobody calls.
+    fn quiet(&self, within: Duration) -> bool {
+        const WHILE: Duration = Duration::from_millis(300);
+        let until = Instant::now() + within;
+        while Instant::now() + WHILE < until {
+            let before = self.calls.load(Ordering::SeqCst);
+            std::thread::sleep(WHILE);
+            if self.calls.load(Ordering::SeqCst) == before {
+                return true;
+            }
+        }
+        false
     }
 
     fn start_all(&self, cx: &mut Cx<'_, Unlocked>) {

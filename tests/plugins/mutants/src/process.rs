@@ -25,19 +25,15 @@ pub(super) fn in_method(method: &str) {
     if on("leaks_a_thread") && here("start") {
         leave_a_thread();
     }
+    if on("leaves_a_tap") && here("start") {
+        sys::leave_a_tap();
+    }
     if on("leaks_a_child") && here("start") {
         sys::leave_a_child();
     }
     if on("leaks_memory") && here("define") {
         // Touched, so that the kernel gives it.
         std::mem::forget(vec![1_u8; 256 * 1024]);
-    }
-    if on("bombs_with_forks") && here("reset") {
-        let first = sys::me();
-        sys::fork_bomb(7);
-        if sys::me() != first {
-            sys::sleep_for_ever();
-        }
     }
     if on("prints_to_stdout") && here("define") {
         println!("a mutant says what it does");

@@ -50,6 +50,11 @@ pub(super) fn offers(host: &HostRef, id: &str) -> bool {
     (host.query)(host.obj, id.into()).is_some()
 }
 
+/// The same of the host that this driver is in.
+pub(super) fn has(id: &str) -> bool {
+    HOST.get().is_some_and(|host| offers(host, id))
+}
+
 extern "C" fn query(obj: HostObj, id: Id<'_>) -> ROption<Interface> {
     let Some(host) = HOST.get() else {
         return ROption::RNone;

@@ -7,7 +7,7 @@ use driver_api::types::domain::DomainBrief;
 use driver_api::types::inspect::PortView;
 use driver_api::types::uuid::Uuid;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What is remembered for the lies.
@@ -29,6 +29,27 @@ pub(super) struct Shown {
     pub(super) hidden: Vec<Uuid>,
     pub(super) half_bound: Vec<(String, String)>,
     pub(super) marked: Vec<Uuid>,
+}
+
+/// How many lists are being made.
+static LISTS: AtomicUsize = AtomicUsize::new(0);
+
+/// A place where one is made.
+#[derive(Debug)]
+pub(super) struct Place;
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        LISTS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// There are three, and no more are thought of.
+pub(super) fn place() -> Place {
+    let (taken, place) = (LISTS.fetch_add(1, Ordering::SeqCst), Place);
+    std::thread::sleep(Duration::from_millis(10));
+    assert!(taken < 3, "a mutant counts on a few who list at once");
+    place
 }
 
 /// Not guarded as it should be.

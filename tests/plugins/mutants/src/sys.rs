@@ -1,5 +1,7 @@
 //! The system calls that a driver must not make.
 
+use std::os::fd::AsRawFd;
+
 /// Reads where nothing is.
 pub(super) fn segfault() {
     // SAFETY: none; that is what this mutant is for.
@@ -16,17 +18,6 @@ pub(super) fn stop_myself() {
 pub(super) fn kill_my_group() {
     // SAFETY: a system call without pointers.
     let _killed = unsafe { libc::kill(0, libc::SIGKILL) };
-}
-
-/// Kills every process of the parent's group.
-pub(super) fn kill_my_parents_group() {
-    // SAFETY: system calls without pointers. A group of 0 or 1 is nobody's who can be seen here, and is left alone.
-    unsafe {
-        let group = libc::getpgid(libc::getppid());
-        if group > 1 {
-            let _killed = libc::kill(-group, libc::SIGKILL);
-        }
-    }
 }
 
 /// Closes every descriptor above the first three.
@@ -48,30 +39,18 @@ pub(super) fn leave_a_child() {
     }
 }
 
-/// Makes children that make children, at most `levels` deep, which all sleep.
-pub(super) fn fork_bomb(levels: u32) {
-    // SAFETY: the children call nothing but `fork`, `pause` and `_exit`.
+/// Makes a network interface that stays when its descriptor is closed.
+pub(super) fn leave_a_tap() {
+    let Ok(device) = std::fs::File::options().read(true).write(true).open("/dev/net/tun") else {
+        return;
+    };
+    // SAFETY: all zeroes is a request without a name, for which the kernel makes one up.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_TAP | libc::IFF_NO_PI).unwrap_or_default();
+    // SAFETY: the descriptor is open, and the request lives through both calls.
     unsafe {
-        for _ in 0..levels {
-            if libc::fork() < 0 {
-                break;
-            }
-        }
-        // The first process goes on, all others sleep: it alone has the name that it began with.
-    }
-}
-
-/// The number of this process.
-pub(super) fn me() -> i32 {
-    // SAFETY: a system call without pointers.
-    unsafe { libc::getpid() }
-}
-
-/// Sleeps until killed, without running anything of the library on the way.
-pub(super) fn sleep_for_ever() -> ! {
-    loop {
-        // SAFETY: a system call without pointers.
-        let _woken = unsafe { libc::pause() };
+        let _made = libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request);
+        let _stays = libc::ioctl(device.as_raw_fd(), libc::TUNSETPERSIST, 1);
     }
 }
 
