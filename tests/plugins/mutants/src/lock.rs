@@ -170,13 +170,17 @@ pub(super) fn tidy_up_later(host: &Host, uuid: Uuid) {
         return;
     }
     let host = host.clone();
+    let (has_it, begun) = std::sync::mpsc::channel();
     drop(std::thread::spawn(move || {
         host.session("tidying up", |cx| {
             let _domain = cx.domain_write(uuid)?;
+            drop(has_it);
             std::thread::sleep(Duration::from_secs(9));
             Ok(())
         })
     }));
+    // Never said: whoever waits goes on when the lock was given or refused.
+    let _begun: std::result::Result<(), _> = begun.recv();
 }
 
 /// What is done when a method has failed.
