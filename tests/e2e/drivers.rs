@@ -27,7 +27,28 @@ pub(crate) const CASES: &[Case] = &[
         // It keeps nothing on disk and says so: what is about that is skipped, which no profile forgives.
         run: || meets("hello", "examples/hello-driver/conformance.toml", &[0, 3]),
     },
+    Case {
+        name: "conformance_of_qemu_driver_whose_guests_hear_no_power_button",
+        needs: &[Need::Root, Need::Qemu],
+        run: qemu_keeps_the_rules,
+    },
 ];
+
+/// What the suite can tell of guests in their firmware: they are asked to shut down, and go on.
+fn qemu_keeps_the_rules() {
+    let output = Command::new(build_dir().join("conformance"))
+        .args(["run", "--filter", "VIRT-05", "--filter", "STATE-001", "--config"])
+        .arg(repository().join("examples/qemu-driver/conformance.toml"))
+        .arg(crate::qemu::driver().join("libqemu_driver.so"))
+        .output()
+        .expect("the suite runs");
+    let report = String::from_utf8_lossy(&output.stdout);
+    let passed = |id: &str| report.contains(&format!("pass  {id}"));
+    assert!(
+        output.status.success() && passed("VIRT-051") && passed("STATE-001"),
+        "{report}"
+    );
+}
 
 /// Runs the suite over one driver of this build.
 fn meets(driver: &str, fixtures: &str, codes: &[i32]) {
