@@ -1,6 +1,6 @@
 //! Processes: who descends from this one, what they are, and how they are ended safely.
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -116,13 +116,28 @@ pub fn end_swarm() {
             break;
         }
         for process in running {
-            signal(process.pid, Signal::STOP);
+            signal_if(process.pid, Signal::STOP, || is_still(&process));
         }
     }
     for process in descendants(me) {
-        signal(process.pid, Signal::KILL);
+        signal_if(process.pid, Signal::KILL, || is_still(&process));
     }
     let _left = end_descendants();
+}
+
+/// Whether a number is still that of a child of the same parent.
+fn is_still(process: &Process) -> bool {
+    read(process.pid).is_some_and(|now| now.parent == process.parent)
+}
+
+/// Sends a signal to whoever has this number now, if that is still whom it is meant for: where processes come and go by the
+/// thousand a number that was read a moment ago may be somebody else's.
+pub fn signal_if(pid: i32, signal: Signal, is_meant: impl Fn() -> bool) {
+    let found = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    // Asked while the descriptor holds on to the process.
+    if let Some(found) = found.filter(|_| is_meant()) {
+        let _gone = pidfd_send_signal(&found, signal);
+    }
 }
 
 /// Sends a signal; the process may be gone already.

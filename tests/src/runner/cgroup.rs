@@ -165,7 +165,12 @@ fn end(group: &Path) {
     // Zero is one of another PID namespace.
     let numbers = processes.lines().filter_map(|line| line.parse().ok());
     for pid in numbers.filter(|pid| *pid > 0) {
-        process::signal(pid, Signal::KILL);
+        let is_in_it = || {
+            let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+            let name = group.file_name().unwrap_or_default().to_string_lossy();
+            groups.contains(&*name)
+        };
+        process::signal_if(pid, Signal::KILL, is_in_it);
     }
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
