@@ -38,7 +38,11 @@ pub(crate) fn play(fault: &str) {
             // As kill(2) says: all that this process may signal.
             let _killed = kill_process_group(Pid::INIT, Signal::KILL);
         }
-        "forks" => shell("bomb() { bomb | bomb & }; bomb; sleep 600"),
+        "forks" => {
+            // The shell itself can not go on once nobody can fork any more.
+            shell("bomb() { bomb | bomb & }; bomb; sleep 600");
+            std::thread::sleep(std::time::Duration::from_secs(600));
+        }
         "leaves a daemon" => leave_a_daemon(),
         "forges" => forge(),
         "floods" => flood(),
