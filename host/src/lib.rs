@@ -14,4 +14,5 @@ pub mod paths;
 pub mod plugin;
 pub mod rpc;
 pub mod server;
+pub mod storage;
 pub mod supervisor;

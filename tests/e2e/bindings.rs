@@ -88,9 +88,7 @@ conn = libvirt.open(os.environ["URI"])
 uuid = "00000000-0000-4000-8000-000000000001"
 for code, look, words in [
     (43, conn.networkLookupByName, ["default"]), (43, conn.networkLookupByUUIDString, [uuid]),
-    (49, conn.storagePoolLookupByName, ["default"]), (49, conn.storagePoolLookupByUUIDString, [uuid]),
-    (49, conn.storagePoolLookupByTargetPath, ["/srv"]), (50, conn.storageVolLookupByPath, ["/srv/a.img"]),
-    (50, conn.storageVolLookupByKey, ["a"]), (53, conn.nodeDeviceLookupByName, ["computer"]),
+    (53, conn.nodeDeviceLookupByName, ["computer"]),
     (57, conn.interfaceLookupByName, ["eth0"]), (57, conn.interfaceLookupByMACString, ["52:54:00:00:00:01"]),
     (66, conn.secretLookupByUUIDString, [uuid]), (66, conn.secretLookupByUsage, [1, "a"]),
 ]:
@@ -98,6 +96,15 @@ for code, look, words in [
         raise AssertionError(look(*words))
     except libvirt.libvirtError as error:
         assert error.get_error_code() == code and "this host keeps none" in str(error), (look, str(error))
+for code, look, words in [
+    (49, conn.storagePoolLookupByName, ["default"]), (49, conn.storagePoolLookupByUUIDString, [uuid]),
+    (49, conn.storagePoolLookupByTargetPath, ["/srv"]), (50, conn.storageVolLookupByPath, ["/srv/a.img"]),
+    (50, conn.storageVolLookupByKey, ["a"]),
+]:
+    try:
+        raise AssertionError(look(*words))
+    except libvirt.libvirtError as error:
+        assert error.get_error_code() == code and "there is no storage" in str(error), (look, str(error))
 conn.close()
 print("good")
 "#;

@@ -52,6 +52,7 @@ mod run;
 mod seeing;
 mod service;
 mod stats;
+mod storage;
 mod tuned;
 mod unprivileged;
 mod ways;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         seeing::CASES,
         service::CASES,
         stats::CASES,
+        storage::CASES,
         tuned::CASES,
         unprivileged::CASES,
         ways::CASES,

@@ -19,13 +19,10 @@ macro_rules! empty {
 empty! {
     defined_networks: ConnectNumOfDefinedNetworks -> i32 = 0;
     networks: ConnectNumOfNetworks -> i32 = 0;
-    pools: ConnectNumOfStoragePools -> i32 = 0;
-    defined_pools: ConnectNumOfDefinedStoragePools -> i32 = 0;
     devices: NodeNumOfDevices -> i32 = 0;
     interfaces: ConnectNumOfInterfaces -> i32 = 0;
     defined_interfaces: ConnectNumOfDefinedInterfaces -> i32 = 0;
     secrets: ConnectNumOfSecrets -> i32 = 0;
-    list_pools: ConnectListAllStoragePools -> Listing<codec::PoolRef> = Listing::new(Vec::new(), 1);
     list_networks: ConnectListAllNetworks -> Listing<crate::rpc::error::NetworkRef> = Listing::new(Vec::new(), 1);
     list_interfaces: ConnectListAllInterfaces -> Listing<codec::InterfaceRef> = Listing::new(Vec::new(), 1);
     list_devices: ConnectListAllNodeDevices -> Listing<codec::NodeDeviceRef, 65_536> = Listing::new(Vec::new(), 1);
@@ -46,11 +43,6 @@ macro_rules! absent {
 absent! {
     network: NetworkLookupByName -> crate::rpc::error::NetworkRef = 43, 19, "network", |wish| format!("the name '{}'", wish.name);
     network_by_uuid: NetworkLookupByUuid -> crate::rpc::error::NetworkRef = 43, 19, "network", |wish| format!("UUID '{}'", wish.uuid);
-    pool: StoragePoolLookupByName -> codec::PoolRef = 49, 18, "storage pool", |wish| format!("the name '{}'", wish.name);
-    pool_by_uuid: StoragePoolLookupByUuid -> codec::PoolRef = 49, 18, "storage pool", |wish| format!("UUID '{}'", wish.uuid);
-    pool_by_path: StoragePoolLookupByTargetPath -> codec::PoolRef = 49, 18, "storage pool", |wish| format!("the folder '{}'", wish.path);
-    volume_by_key: StorageVolLookupByKey -> codec::VolumeRef = 50, 18, "storage volume", |wish| format!("the key '{}'", wish.key);
-    volume_by_path: StorageVolLookupByPath -> codec::VolumeRef = 50, 18, "storage volume", |wish| format!("the path '{}'", wish.path);
     device: NodeDeviceLookupByName -> codec::NodeDeviceRef = 53, 22, "node device", |wish| format!("the name '{}'", wish.name);
     interface: InterfaceLookupByName -> codec::InterfaceRef = 57, 26, "host interface", |wish| format!("the name '{}'", wish.name);
     interface_by_mac: InterfaceLookupByMacString -> codec::InterfaceRef = 57, 26, "host interface", |wish| format!("address '{}'", wish.mac);

@@ -25,7 +25,9 @@ mod resource;
 mod security;
 mod session;
 mod stats;
+mod storage;
 mod telling;
+mod volume;
 
 use crate::event::{Events, Subscription};
 use crate::limited_event;
@@ -38,6 +40,7 @@ use crate::plugin::Plugins;
 use crate::rpc::codec::{self, Procedure};
 use crate::rpc::procs::Class;
 use crate::server::{Answer, Call, Client, Peer, Service};
+use crate::storage::Storage;
 use crate::supervisor::Guests;
 use autodestroy::Endings;
 use driver_api::error::Result;
@@ -72,6 +75,7 @@ pub struct Dispatch {
     machine: Machine,
     suspender: Suspender,
     endings: Endings,
+    storage: Storage,
     _events: Subscription,
 }
 
@@ -101,6 +105,7 @@ impl Dispatch {
             suspender: Suspender::new(machine.clone(), NOTICE),
             machine,
             endings: Endings::default(),
+            storage: Storage::open(paths),
             _events: events,
         })
     }
@@ -194,15 +199,12 @@ served! {
     domain / metadata: DomainGetMetadata => get, DomainSetMetadata => set;
     empty / empty:
         ConnectNumOfDefinedNetworks => defined_networks, ConnectNumOfNetworks => networks,
-        ConnectNumOfStoragePools => pools, ConnectNumOfDefinedStoragePools => defined_pools,
         NodeNumOfDevices => devices, ConnectNumOfInterfaces => interfaces,
         ConnectNumOfDefinedInterfaces => defined_interfaces, ConnectNumOfSecrets => secrets,
-        ConnectListAllStoragePools => list_pools, ConnectListAllNetworks => list_networks,
+        ConnectListAllNetworks => list_networks,
         ConnectListAllInterfaces => list_interfaces, ConnectListAllNodeDevices => list_devices,
         ConnectListAllSecrets => list_secrets,
         NetworkLookupByName => network, NetworkLookupByUuid => network_by_uuid,
-        StoragePoolLookupByName => pool, StoragePoolLookupByUuid => pool_by_uuid, StoragePoolLookupByTargetPath => pool_by_path,
-        StorageVolLookupByKey => volume_by_key, StorageVolLookupByPath => volume_by_path,
         NodeDeviceLookupByName => device, InterfaceLookupByName => interface,
         InterfaceLookupByMacString => interface_by_mac, SecretLookupByUuid => secret, SecretLookupByUsage => secret_by_usage;
     event / event:
@@ -250,4 +252,19 @@ served! {
     stats / interface: DomainInterfaceStats => stats;
     stats / memory: DomainMemoryStats => stats;
     stats / vcpu: DomainGetVcpus => vcpus, DomainGetVcpuPinInfo => vcpu_pins, DomainGetEmulatorPinInfo => emulator_pin;
+    storage / storage:
+        ConnectNumOfStoragePools => num_active, ConnectListStoragePools => list_active,
+        ConnectNumOfDefinedStoragePools => num_inactive, ConnectListDefinedStoragePools => list_inactive,
+        ConnectListAllStoragePools => list_all, StoragePoolLookupByName => by_name, StoragePoolLookupByUuid => by_uuid,
+        StoragePoolLookupByVolume => by_volume, StoragePoolLookupByTargetPath => by_folder,
+        StoragePoolCreateXml => create_xml, StoragePoolDefineXml => define, StoragePoolCreate => create,
+        StoragePoolBuild => build, StoragePoolDestroy => destroy, StoragePoolDelete => delete,
+        StoragePoolUndefine => undefine, StoragePoolRefresh => refresh, StoragePoolGetInfo => info,
+        StoragePoolGetXmlDesc => xml, StoragePoolGetAutostart => autostart, StoragePoolSetAutostart => set_autostart,
+        StoragePoolIsActive => is_active, StoragePoolIsPersistent => is_persistent;
+    storage / volume:
+        StoragePoolNumOfVolumes => num, StoragePoolListVolumes => list, StoragePoolListAllVolumes => list_all,
+        StorageVolCreateXml => create, StorageVolDelete => delete, StorageVolLookupByName => by_name,
+        StorageVolLookupByKey => by_key, StorageVolLookupByPath => by_path, StorageVolGetInfo => info,
+        StorageVolGetInfoFlags => info_flags, StorageVolGetXmlDesc => xml, StorageVolGetPath => path;
 }

@@ -16,19 +16,6 @@ xdr_struct! {
         mac: String,
     }
 
-    /// A storage pool.
-    PoolRef {
-        name: String,
-        uuid: Uuid,
-    }
-
-    /// A storage volume.
-    VolumeRef {
-        pool: String,
-        name: String,
-        key: String,
-    }
-
     /// A device of the machine.
     NodeDeviceRef {
         name: String,
@@ -47,12 +34,6 @@ procedures! {
     47 NetworkLookupByUuid { uuid: Uuid } -> NetworkRef;
     50 ConnectNumOfDefinedNetworks {} -> i32;
     52 ConnectNumOfNetworks {} -> i32;
-    71 ConnectNumOfStoragePools {} -> i32;
-    73 ConnectNumOfDefinedStoragePools {} -> i32;
-    84 StoragePoolLookupByName { name: String } -> PoolRef;
-    85 StoragePoolLookupByUuid { uuid: Uuid } -> PoolRef;
-    96 StorageVolLookupByKey { key: String } -> VolumeRef;
-    97 StorageVolLookupByPath { path: String } -> VolumeRef;
     111 NodeNumOfDevices { cap: Option<String>, flags: u32 } -> i32;
     113 NodeDeviceLookupByName { name: String } -> NodeDeviceRef;
     126 ConnectNumOfInterfaces {} -> i32;
@@ -62,10 +43,8 @@ procedures! {
     139 ConnectNumOfSecrets {} -> i32;
     141 SecretLookupByUuid { uuid: Uuid } -> SecretRef;
     147 SecretLookupByUsage { usage_type: i32, usage_id: String } -> SecretRef;
-    281 ConnectListAllStoragePools { need_results: i32, flags: u32 } -> Listing<PoolRef>;
     283 ConnectListAllNetworks { need_results: i32, flags: u32 } -> Listing<NetworkRef>;
     284 ConnectListAllInterfaces { need_results: i32, flags: u32 } -> Listing<InterfaceRef>;
     285 ConnectListAllNodeDevices { need_results: i32, flags: u32 } -> Listing<NodeDeviceRef, NODE_DEVICES_MAX>;
     287 ConnectListAllSecrets { need_results: i32, flags: u32 } -> Listing<SecretRef>;
-    391 StoragePoolLookupByTargetPath { path: String } -> PoolRef;
 }

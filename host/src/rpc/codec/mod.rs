@@ -16,6 +16,7 @@ pub mod nwfilter;
 pub mod resource;
 pub mod security;
 pub mod stats;
+pub mod storage;
 pub mod stream;
 pub mod typed_param;
 
@@ -120,6 +121,7 @@ pub fn numbers() -> impl Iterator<Item = u32> {
         resource::NUMBERS,
         security::NUMBERS,
         stats::NUMBERS,
+        storage::NUMBERS,
     ]
     .into_iter()
     .flatten()
@@ -144,6 +146,7 @@ pub(super) fn decode_any(number: u32, bytes: &[u8]) -> bool {
         || resource::decode_any(number, bytes)
         || security::decode_any(number, bytes)
         || stats::decode_any(number, bytes)
+        || storage::decode_any(number, bytes)
 }
 
 /// Decodes `bytes` as what belongs to no procedure: errors, events and holes.

@@ -1,0 +1,554 @@
+//! `Storage`: the pools of a host, and all that is done with them.
+
+use super::definition::{check_name, clean};
+use super::folder::{Folder, Use};
+use super::lane::{Errand, Lane};
+use super::volume::Request;
+use super::{Definition, Figures, NO_POOL, NO_VOLUME, POOL_BUILT, Volume, fault, record};
+use crate::paths::Paths;
+use driver_api::error::{Code, Error, Result};
+use driver_api::kit::xml::Element;
+use driver_api::types::uuid::Uuid;
+use parking_lot::{Mutex, RwLock};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a look at a folder may take.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long a change in a folder may take.
+const CHANGE: Duration = Duration::from_secs(30);
+
+/// The mark of a kept pool that starts with the host; clients set it by a call, never in their documents.
+const AUTOSTART: &str = "autostart";
+
+/// Whether a folder is made before it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Build {
+    /// It must be there.
+    No,
+    /// It is made unless it is there.
+    Yes,
+    /// It is made and must not be there, unless it is empty.
+    Fresh,
+}
+
+/// A pool as it is at one moment; changed ones are others.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// What was asked for.
+    pub definition: Definition,
+    /// Whether its volumes can be used.
+    pub active: bool,
+    /// Whether it outlives being stopped.
+    pub persistent: bool,
+    /// Whether it starts with the host.
+    pub autostart: bool,
+    looks: Arc<Lane>,
+    changes: Arc<Lane>,
+}
+
+type Pools = Arc<Vec<Arc<Pool>>>;
+
+/// The pools of a host. Readers see what was published last; changes go one after the other, and none of them holds the lock
+/// while it looks at a pool's folder.
+#[derive(Debug)]
+pub struct Storage {
+    kept: PathBuf,
+    running: PathBuf,
+    changing: Mutex<()>,
+    published: RwLock<Pools>,
+}
+
+impl Pool {
+    fn new(definition: Definition) -> Self {
+        Self {
+            looks: Lane::new(&definition.path, LOOK),
+            changes: Lane::new(&definition.path, CHANGE),
+            definition,
+            active: false,
+            persistent: false,
+            autostart: false,
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    fn need_active(&self) -> Result<()> {
+        if self.active {
+            return Ok(());
+        }
+        let message = format!("pool '{}' is not active: start it (pool-start)", self.name());
+        Err(fault(Code::OPERATION_INVALID, message))
+    }
+
+    fn need_inactive(&self, for_what: &str) -> Result<()> {
+        if self.active {
+            let message = format!(
+                "pool '{}' is active: stop it (pool-destroy) before it is {for_what}",
+                self.name()
+            );
+            return Err(fault(Code::OPERATION_INVALID, message));
+        }
+        Ok(())
+    }
+
+    fn begin<T: Send + 'static>(
+        &self,
+        lane: &Arc<Lane>,
+        work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
+    ) -> Result<Errand<T>> {
+        let path = self.definition.path.clone();
+        lane.begin(move || work(&Folder::open(&path)?))
+    }
+
+    fn look<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
+        self.need_active()?;
+        self.begin(&self.looks, work)?.wait()
+    }
+
+    fn change<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
+        self.need_active()?;
+        self.begin(&self.changes, work)?.wait()
+    }
+
+    /// How much room there is; nothing is told of a pool that is not active.
+    ///
+    /// # Errors
+    /// 9 and 38 when the folder can not be looked at, 68 when it does not answer.
+    pub fn figures(&self) -> Result<Figures> {
+        if !self.active {
+            return Ok(Figures::default());
+        }
+        self.look(Folder::figures)
+    }
+
+    /// The document; of an `inactive` one, or one that is, without figures.
+    ///
+    /// # Errors
+    /// As [`Self::figures`].
+    pub fn xml(&self, inactive: bool) -> Result<String> {
+        let figures = if inactive { Figures::default() } else { self.figures()? };
+        Ok(self.definition.format(figures).to_string())
+    }
+
+    /// The names of the volumes, sorted.
+    ///
+    /// # Errors
+    /// 55 when the pool is not active, and as [`Self::figures`].
+    pub fn names(&self) -> Result<Vec<String>> {
+        self.look(Folder::names)
+    }
+
+    /// One volume as it is now.
+    ///
+    /// # Errors
+    /// 50 when there is none, and as [`Self::names`].
+    pub fn volume(&self, name: &str) -> Result<Volume> {
+        if check_name("a volume", name).is_err() {
+            let message = format!("pool '{}' has no volume '{}'", self.name(), name.escape_debug());
+            return Err(fault(NO_VOLUME, message));
+        }
+        let name = name.to_owned();
+        self.look(move |folder| folder.volume(&name))
+    }
+
+    /// Makes a volume as a document says and answers what came of it.
+    ///
+    /// # Errors
+    /// 27 and 67 for a document of none, 90 when there is one of that name, 38 when there is no room, and as [`Self::names`].
+    pub fn create_volume(&self, document: &str) -> Result<Volume> {
+        let request = Request::parse(document)?;
+        self.change(move |folder| {
+            folder.create(&request)?;
+            folder.volume(&request.name)
+        })
+    }
+
+    /// Removes a volume, unless it is one of the files in use.
+    ///
+    /// # Errors
+    /// 9 for a symbolic link, 87 for a file in use, and as [`Self::volume`].
+    pub fn delete_volume(&self, name: &str, uses: Vec<Use>) -> Result<()> {
+        let name = self.volume(name)?.name;
+        self.change(move |folder| folder.delete(&name, &uses))
+    }
+
+    /// The document with what clients do not write.
+    fn record(&self) -> Element {
+        let document = self.definition.format(Figures::default());
+        document.with_attr_opt(AUTOSTART, self.autostart.then_some("yes"))
+    }
+
+    fn recorded(mut document: Element) -> Result<Self> {
+        let autostart = document.take_attr(AUTOSTART).is_some();
+        Ok(Self {
+            autostart,
+            ..Self::new(Definition::from_element(document)?)
+        })
+    }
+}
+
+impl Storage {
+    /// The pools that were kept, and those that were active when the last host of this boot ended. The ones that shall be are
+    /// started, as far as their folders answer.
+    #[must_use]
+    pub fn open(paths: &Paths) -> Self {
+        let (kept, running) = (paths.state.join("pools"), paths.run.join("pools"));
+        let mut pools: Vec<Pool> = record::read_all(&kept, Pool::recorded);
+        for pool in &mut pools {
+            pool.persistent = true;
+        }
+        let ran = record::read_all(&running, Pool::recorded);
+        let mut starting: Vec<Uuid> = ran.iter().map(|pool| pool.definition.uuid).collect();
+        let transient = ran
+            .into_iter()
+            .filter(|ran| !pools.iter().any(|pool| same(pool, &ran.definition)));
+        let transient: Vec<Pool> = transient.collect();
+        pools.extend(transient);
+        starting.extend(
+            pools
+                .iter()
+                .filter(|pool| pool.autostart)
+                .map(|pool| pool.definition.uuid),
+        );
+        // All at once, so that folders that hang cost one deadline together.
+        let errands: Vec<_> = pools
+            .iter()
+            .map(|pool| {
+                starting
+                    .contains(&pool.definition.uuid)
+                    .then(|| pool.begin(&pool.looks, Folder::figures))
+            })
+            .collect();
+        for (pool, errand) in pools.iter_mut().zip(errands) {
+            let Some(errand) = errand else { continue };
+            match errand.and_then(Errand::wait) {
+                Ok(_) => pool.active = true,
+                Err(error) => tracing::warn!(pool = pool.name(), %error, "a pool does not start"),
+            }
+        }
+        let storage = Self {
+            kept,
+            running,
+            changing: Mutex::default(),
+            published: RwLock::default(),
+        };
+        for pool in &pools {
+            let uuid = pool.definition.uuid;
+            let told = if pool.active {
+                record::write(&storage.running, uuid, &pool.record())
+            } else {
+                record::remove(&storage.running, uuid)
+            };
+            if let Err(error) = told {
+                tracing::warn!(pool = pool.name(), %error, "the next host may not know whether a pool is active");
+            }
+        }
+        pools.retain(|pool| pool.active || pool.persistent);
+        *storage.published.write() = Arc::new(pools.into_iter().map(Arc::new).collect());
+        storage
+    }
+
+    /// All pools, in the order in which they came.
+    #[must_use]
+    pub fn pools(&self) -> Pools {
+        Arc::clone(&self.published.read())
+    }
+
+    fn find(&self, which: impl Fn(&Pool) -> bool, what: impl FnOnce() -> String) -> Result<Arc<Pool>> {
+        let pools = self.pools();
+        let found = pools.iter().find(|pool| which(pool));
+        found
+            .cloned()
+            .ok_or_else(|| fault(NO_POOL, format!("there is no storage pool with {}", what())))
+    }
+
+    /// The pool with this UUID.
+    ///
+    /// # Errors
+    /// 49.
+    pub fn by_uuid(&self, uuid: Uuid) -> Result<Arc<Pool>> {
+        self.find(|pool| pool.definition.uuid == uuid, || format!("UUID '{uuid}'"))
+    }
+
+    /// The pool of this name.
+    ///
+    /// # Errors
+    /// 49.
+    pub fn by_name(&self, name: &str) -> Result<Arc<Pool>> {
+        self.find(|pool| pool.name() == name, || format!("the name '{name}'"))
+    }
+
+    /// The active pool of this folder.
+    ///
+    /// # Errors
+    /// 49.
+    pub fn by_folder(&self, path: &str) -> Result<Arc<Pool>> {
+        let folder = clean(path);
+        self.find(
+            |pool| pool.active && Some(&pool.definition.path) == folder.as_ref(),
+            || format!("the folder '{path}' that is active"),
+        )
+    }
+
+    /// The volume of an active pool that has this path, and its pool. No other folder than the one of the path is looked at.
+    ///
+    /// # Errors
+    /// 50 when there is none, 38 and 68 when it can not be told.
+    pub fn volume_at(&self, path: &str) -> Result<(Arc<Pool>, Volume)> {
+        let none = || fault(NO_VOLUME, format!("there is no storage volume with the path '{path}'"));
+        let whole = clean(path).ok_or_else(none)?;
+        let (folder, name) = whole.rsplit_once('/').ok_or_else(none)?;
+        let folder = if folder.is_empty() { "/" } else { folder };
+        let pool = self.by_folder(folder).map_err(|_| none())?;
+        let volume = pool.volume(name)?;
+        Ok((pool, volume))
+    }
+
+    /// Keeps a pool that a document describes, or describes one anew.
+    ///
+    /// # Errors
+    /// 27 and 67 for a document of none, 9 when another pool has the name, the UUID or the folder, 55 when an active pool
+    /// would get another folder, 38 when it can not be kept.
+    pub fn define(&self, document: &str) -> Result<Arc<Pool>> {
+        let definition = Definition::parse(document)?;
+        let _changing = self.changing.lock();
+        let old = self.rival(&definition)?;
+        let pool = match old {
+            Some(old) => {
+                if old.active && old.definition.path != definition.path {
+                    old.need_inactive("given another folder")?;
+                }
+                let moved = old.definition.path != definition.path;
+                let fresh = Pool::new(definition);
+                Pool {
+                    looks: if moved { fresh.looks } else { Arc::clone(&old.looks) },
+                    changes: if moved { fresh.changes } else { Arc::clone(&old.changes) },
+                    definition: fresh.definition,
+                    persistent: true,
+                    ..*old
+                }
+            }
+            None => Pool {
+                persistent: true,
+                ..Pool::new(definition)
+            },
+        };
+        self.keep(pool)
+    }
+
+    /// Makes a pool that is gone when it is stopped, and starts it.
+    ///
+    /// # Errors
+    /// As [`Self::define`] and [`Self::start`].
+    pub fn create(&self, document: &str, build: Build) -> Result<Arc<Pool>> {
+        let pool = Pool::new(Definition::parse(document)?);
+        if let Some(old) = self.rival(&pool.definition)? {
+            // A document of a pool that is kept starts it, but does not describe it anew.
+            if old.definition.path != pool.definition.path {
+                let message = format!(
+                    "pool '{}' is kept with another folder, '{}'",
+                    old.name(),
+                    old.definition.path
+                );
+                return Err(fault(Code::OPERATION_FAILED, message));
+            }
+            return self.start(old.definition.uuid, build);
+        }
+        prepare(&pool, build)?;
+        let _changing = self.changing.lock();
+        if self.rival(&pool.definition)?.is_some() {
+            let message = format!("pool '{}' was made by somebody else just now", pool.name());
+            return Err(fault(Code::OPERATION_FAILED, message));
+        }
+        self.keep(Pool { active: true, ..pool })
+    }
+
+    /// Makes a pool's volumes usable.
+    ///
+    /// # Errors
+    /// 49, 55 when they are already, 9 when its folder is not there, 38 and 68 when it can not be used.
+    pub fn start(&self, uuid: Uuid, build: Build) -> Result<Arc<Pool>> {
+        let pool = self.by_uuid(uuid)?;
+        if pool.active {
+            return Err(fault(
+                Code::OPERATION_INVALID,
+                format!("pool '{}' is active already", pool.name()),
+            ));
+        }
+        prepare(&pool, build)?;
+        self.alter(uuid, |now| {
+            if now.definition.path != pool.definition.path {
+                let message = format!("pool '{}' was given another folder just now", now.name());
+                return Err(fault(Code::OPERATION_FAILED, message));
+            }
+            now.active = true;
+            Ok(())
+        })
+    }
+
+    /// Makes a pool's folder.
+    ///
+    /// # Errors
+    /// 49, 55 when the pool is active, 76 when `Fresh` is asked for a folder that has something in it, 38 and 68.
+    pub fn build(&self, uuid: Uuid, build: Build) -> Result<()> {
+        let pool = self.by_uuid(uuid)?;
+        pool.need_inactive("built")?;
+        make(&pool, build)
+    }
+
+    /// Ends the use of a pool's volumes; the pool is gone if it is not kept. Nothing in its folder changes.
+    ///
+    /// # Errors
+    /// 49, 55 when it is not active, 38.
+    pub fn stop(&self, uuid: Uuid) -> Result<()> {
+        self.alter(uuid, |pool| {
+            pool.need_active()?;
+            pool.active = false;
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Removes a pool's folder, which must be empty.
+    ///
+    /// # Errors
+    /// 49, 55 when the pool is active, 9 when the folder is not empty, 38 and 68.
+    pub fn delete(&self, uuid: Uuid) -> Result<()> {
+        let pool = self.by_uuid(uuid)?;
+        pool.need_inactive("deleted")?;
+        let path = pool.definition.path.clone();
+        pool.changes.run(move || Folder::remove(&path))
+    }
+
+    /// Keeps a pool no longer. Nothing in its folder changes.
+    ///
+    /// # Errors
+    /// 49, 55 when it is active, 38.
+    pub fn undefine(&self, uuid: Uuid) -> Result<()> {
+        self.alter(uuid, |pool| {
+            pool.need_inactive("undefined")?;
+            pool.persistent = false;
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Has a pool start with the host, or not.
+    ///
+    /// # Errors
+    /// 49, 55 when it is not kept, 38.
+    pub fn set_autostart(&self, uuid: Uuid, on: bool) -> Result<()> {
+        self.alter(uuid, |pool| {
+            if !pool.persistent {
+                let message = format!(
+                    "pool '{}' is gone when it is stopped: define it before it can start with the host",
+                    pool.name()
+                );
+                return Err(fault(Code::OPERATION_INVALID, message));
+            }
+            pool.autostart = on;
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// The pool that a definition is of, if there is one.
+    ///
+    /// # Errors
+    /// 9 when another has the name, the UUID or the folder.
+    fn rival(&self, definition: &Definition) -> Result<Option<Arc<Pool>>> {
+        for pool in self.pools().iter() {
+            let Definition { name, uuid, path, .. } = &pool.definition;
+            if *uuid == definition.uuid && *name == definition.name {
+                continue;
+            }
+            let shared = if *name == definition.name {
+                format!("pool '{name}' is there already, with UUID '{uuid}'")
+            } else if *uuid == definition.uuid {
+                format!("the UUID '{uuid}' is pool '{name}''s already")
+            } else if *path == definition.path {
+                format!("the folder '{path}' is pool '{name}''s already")
+            } else {
+                continue;
+            };
+            return Err(fault(Code::OPERATION_FAILED, shared));
+        }
+        Ok(self.by_uuid(definition.uuid).ok())
+    }
+
+    /// Changes a pool as it is now: persisted, then published.
+    fn alter(&self, uuid: Uuid, change: impl FnOnce(&mut Pool) -> Result<()>) -> Result<Arc<Pool>> {
+        let _changing = self.changing.lock();
+        let mut pool = Pool::clone(&*self.by_uuid(uuid)?);
+        change(&mut pool)?;
+        self.keep(pool)
+    }
+
+    /// Writes what the next host shall know of a pool, then shows it to all. The caller holds the lock of changes.
+    fn keep(&self, pool: Pool) -> Result<Arc<Pool>> {
+        let uuid = pool.definition.uuid;
+        let mut pools = Vec::clone(&self.pools());
+        let at = pools.iter().position(|other| other.definition.uuid == uuid);
+        if at.is_none() && pools.len() >= record::MAX {
+            return Err(too_many());
+        }
+        let record = pool.record();
+        for (folder, wanted) in [(&self.kept, pool.persistent), (&self.running, pool.active)] {
+            if wanted {
+                record::write(folder, uuid, &record)?;
+            } else {
+                record::remove(folder, uuid)?;
+            }
+        }
+        let gone = !pool.active && !pool.persistent;
+        let pool = Arc::new(pool);
+        match at {
+            Some(at) if gone => drop(pools.remove(at)),
+            Some(at) => pools[at] = Arc::clone(&pool),
+            None => pools.push(Arc::clone(&pool)),
+        }
+        *self.published.write() = Arc::new(pools);
+        Ok(pool)
+    }
+}
+
+fn too_many() -> Error {
+    fault(
+        Code::OPERATION_FAILED,
+        format!("there are {} pools, and no more are kept", record::MAX),
+    )
+}
+
+/// Whether a kept pool stands in the way of one that ran.
+fn same(pool: &Pool, ran: &Definition) -> bool {
+    let Definition { name, uuid, path, .. } = &pool.definition;
+    *name == ran.name || *uuid == ran.uuid || *path == ran.path
+}
+
+/// Has a pool's folder made if that was asked for, and sees whether it can be used.
+fn prepare(pool: &Pool, build: Build) -> Result<()> {
+    if build != Build::No {
+        make(pool, build)?;
+    }
+    pool.begin(&pool.looks, Folder::figures)?
+        .wait()
+        .map(drop)
+        .map_err(|error| error.within(format!("pool '{}' can not be started", pool.name())))
+}
+
+fn make(pool: &Pool, build: Build) -> Result<()> {
+    let (path, permissions) = (pool.definition.path.clone(), pool.definition.permissions);
+    pool.changes.run(move || {
+        let used = || std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());
+        if build == Build::Fresh && used() {
+            let message = format!("the folder '{path}' is there already and is not empty");
+            return Err(fault(POOL_BUILT, message));
+        }
+        Folder::make(&path, permissions)
+    })
+}
