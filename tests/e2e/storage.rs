@@ -114,7 +114,7 @@ fn by_virsh() {
         (&["pool-undefine", "images"], "is active"),
         (
             &["vol-resize", "sparse", "2M", "--pool", "images"],
-            "STORAGE_VOL_RESIZE",
+            "virStorageVolResize",
         ),
     ] {
         let message = host.virsh(words).fails();
