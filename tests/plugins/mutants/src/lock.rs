@@ -68,6 +68,12 @@ pub(super) fn before_start(host: &Host, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -
     Ok(())
 }
 
+/// Whether what takes long in the first calls was done.
+fn is_warm() -> bool {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    CALLS.fetch_add(1, Ordering::SeqCst) >= 4
+}
+
 /// What is done with locks in other methods.
 pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Result<()> {
     let call = cx.call();
@@ -94,7 +100,7 @@ pub(super) fn before(method: &str, cx: &mut Cx<'_, Unlocked>, uuid: Uuid) -> Res
         let _domain = cx.domain_write(uuid)?;
         panic!("a mutant panics with a lock in its hand");
     }
-    if on("sleeps_with_virt") && method == "set_autostart" {
+    if on("sleeps_with_virt") && method == "set_autostart" && !is_warm() {
         let _virt = cx.virt_write()?;
         std::thread::sleep(Duration::from_millis(600));
     }
