@@ -3,10 +3,14 @@
 use conformance::case::Case;
 use conformance::guest::{KERNEL, base64, image};
 use conformance::host::Host;
-use conformance::need::Need::{PythonLibvirt, Root, Uml, Virsh, VirtInstall};
+use conformance::need::Need::{Fuse, PythonLibvirt, Root, Uml, Virsh, VirtInstall};
 use conformance::virsh::Answer;
 use conformance::wait;
-use std::fs;
+use rustix::mount::{MountFlags, UnmountFlags};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::process::Stdio;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -28,6 +32,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "storage_by_the_python_binding",
         needs: &[PythonLibvirt],
         run: by_python,
+    },
+    Case {
+        name: "storage_folder_that_does_not_answer_delays_nothing_else",
+        needs: &[Root, Virsh, Fuse],
+        run: hung,
     },
     Case {
         name: "virt_install_imports_a_disk_by_its_path",
@@ -253,6 +262,80 @@ fn by_python() {
     let host = Host::start();
     let script = format!("import os\nos.environ['ROOT'] = {:?}\n{SCRIPT}", host.root());
     assert_eq!(host.python(&script).ok().trim(), "good");
+}
+
+/// A file system over a folder that answers nothing, until it is dropped.
+struct Hung {
+    server: Option<File>,
+    path: String,
+}
+
+impl Hung {
+    fn over(path: &str) -> Self {
+        let server = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
+        let options = CString::new(options).unwrap();
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        rustix::mount::mount("hung", path, "fuse", flags, Some(options.as_c_str()))
+            .expect("the folder is mounted over");
+        Self {
+            server: Some(server),
+            path: path.to_owned(),
+        }
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        // Whoever waits for an answer gets an error when nobody is left to give one.
+        drop(self.server.take());
+        rustix::mount::unmount(self.path.as_str(), UnmountFlags::DETACH).expect("the folder is what it was");
+    }
+}
+
+fn hung() {
+    let mut host = Host::start();
+    let path = folder(&host, "slow");
+    for words in [
+        &["pool-define-as", "slow", "dir", "--target", &path][..],
+        &["pool-autostart", "slow"],
+        &["pool-start", "slow"],
+    ] {
+        let _out = host.virsh(words).ok();
+    }
+    let hung = Hung::over(&path);
+    // More than there are threads for calls.
+    let lists: Vec<_> = (0..40)
+        .map(|_| {
+            let mut command = host.virsh_command();
+            let command = command
+                .args(["vol-list", "slow"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped());
+            command.spawn().expect("virsh runs")
+        })
+        .collect();
+    for list in lists {
+        let answer = Answer::of(&list.wait_with_output().unwrap());
+        let message = answer.fails();
+        assert!(
+            message.contains("has not answered for") || message.contains("still waits"),
+            "{message}"
+        );
+    }
+    // Nobody waits for it a second time, and what is known without it is told.
+    let message = host.virsh(&["vol-list", "slow"]).fails();
+    assert!(message.contains("an earlier look at it still waits"), "{message}");
+    assert_eq!(rows(&host.virsh(&["pool-list", "--all"]).ok()), ["slow active yes"]);
+    assert!(host.virsh(&["pool-dumpxml", "--inactive", "slow"]).ok().contains(&path));
+    assert_eq!(rows(&host.virsh(&["list", "--all"]).ok()), [""; 0]);
+    // The next host comes up without it, and has it again when it answers.
+    host.kill();
+    host.serve();
+    assert_eq!(rows(&host.virsh(&["pool-list", "--all"]).ok()), ["slow inactive yes"]);
+    drop(hung);
+    let _out = host.virsh(&["pool-start", "slow"]).ok();
+    assert_eq!(rows(&host.virsh(&["vol-list", "slow"]).ok()), [""; 0]);
 }
 
 fn import() {

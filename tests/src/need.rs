@@ -28,6 +28,8 @@ pub enum Need {
     Qemu,
     /// `libvirtd`, from `libvirt-daemon`.
     Libvirtd,
+    /// `/dev/fuse`, for folders that do not answer.
+    Fuse,
     /// The commits that `tests/museum/releases.txt` names.
     History,
 }
@@ -52,6 +54,11 @@ impl Need {
             Self::UserNetwork => on_path("slirp4netns"),
             Self::Qemu => on_path("qemu-system-x86_64") && on_path("apt-get"),
             Self::Libvirtd => on_path("libvirtd") || Path::new("/usr/sbin/libvirtd").exists(),
+            Self::Fuse => std::fs::File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/fuse")
+                .is_ok(),
             Self::History => has_history(),
         };
         (!met).then_some(match self {
@@ -66,6 +73,7 @@ impl Need {
             Self::UserNetwork => "no slirp4netns",
             Self::Qemu => "no qemu-system-x86_64 or no apt",
             Self::Libvirtd => "no libvirtd",
+            Self::Fuse => "no /dev/fuse",
             Self::History => "no history",
         })
     }

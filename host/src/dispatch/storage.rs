@@ -184,7 +184,7 @@ pub(super) fn refresh(host: &Dispatch, _: &Call<'_>, args: StoragePoolRefresh) -
 
 pub(super) fn info(host: &Dispatch, _: &Call<'_>, args: StoragePoolGetInfo) -> Result<PoolInfo> {
     let pool = host.storage.by_uuid(args.pool.uuid)?;
-    let figures = pool.figures()?;
+    let figures = pool.figures();
     Ok(PoolInfo {
         state: if pool.active { RUNNING } else { INACTIVE },
         capacity: figures.capacity,
@@ -195,9 +195,8 @@ pub(super) fn info(host: &Dispatch, _: &Call<'_>, args: StoragePoolGetInfo) -> R
 
 pub(super) fn xml(host: &Dispatch, _: &Call<'_>, args: StoragePoolGetXmlDesc) -> Result<String> {
     refuse_flags(args.flags, XML_INACTIVE, "the document of a pool")?;
-    host.storage
-        .by_uuid(args.pool.uuid)?
-        .xml(args.flags & XML_INACTIVE != 0)
+    let pool = host.storage.by_uuid(args.pool.uuid)?;
+    Ok(pool.xml(args.flags & XML_INACTIVE != 0))
 }
 
 pub(super) fn autostart(host: &Dispatch, _: &Call<'_>, args: StoragePoolGetAutostart) -> Result<i32> {

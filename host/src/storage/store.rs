@@ -47,6 +47,7 @@ pub struct Pool {
     pub autostart: bool,
     looks: Arc<Lane>,
     changes: Arc<Lane>,
+    last: Arc<Mutex<Figures>>,
 }
 
 type Pools = Arc<Vec<Arc<Pool>>>;
@@ -66,6 +67,7 @@ impl Pool {
         Self {
             looks: Lane::new(&definition.path, LOOK),
             changes: Lane::new(&definition.path, CHANGE),
+            last: Arc::default(),
             definition,
             active: false,
             persistent: false,
@@ -115,30 +117,36 @@ impl Pool {
         self.begin(&self.changes, work)?.wait()
     }
 
-    /// How much room there is; nothing is told of a pool that is not active.
-    ///
-    /// # Errors
-    /// 9 and 38 when the folder can not be looked at, 68 when it does not answer.
-    pub fn figures(&self) -> Result<Figures> {
+    /// How much room there is; nothing is told of a pool that is not active. Of a folder that can not be looked at it is what it
+    /// was when it last could: whether a pool is active is asked for together with this, and does not depend on its folder.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
         if !self.active {
-            return Ok(Figures::default());
+            return Figures::default();
         }
-        self.look(Folder::figures)
+        match self.look(Folder::figures) {
+            Ok(figures) => {
+                *self.last.lock() = figures;
+                figures
+            }
+            Err(error) => {
+                tracing::debug!(pool = self.name(), %error, "the room in a folder is told as it was");
+                *self.last.lock()
+            }
+        }
     }
 
     /// The document; of an `inactive` one, or one that is, without figures.
-    ///
-    /// # Errors
-    /// As [`Self::figures`].
-    pub fn xml(&self, inactive: bool) -> Result<String> {
-        let figures = if inactive { Figures::default() } else { self.figures()? };
-        Ok(self.definition.format(figures).to_string())
+    #[must_use]
+    pub fn xml(&self, inactive: bool) -> String {
+        let figures = if inactive { Figures::default() } else { self.figures() };
+        self.definition.format(figures).to_string()
     }
 
     /// The names of the volumes, sorted.
     ///
     /// # Errors
-    /// 55 when the pool is not active, and as [`Self::figures`].
+    /// 55 when the pool is not active, 9 and 38 when the folder can not be looked at, 68 when it does not answer.
     pub fn names(&self) -> Result<Vec<String>> {
         self.look(Folder::names)
     }
@@ -227,7 +235,10 @@ impl Storage {
         for (pool, errand) in pools.iter_mut().zip(errands) {
             let Some(errand) = errand else { continue };
             match errand.and_then(Errand::wait) {
-                Ok(_) => pool.active = true,
+                Ok(figures) => {
+                    *pool.last.lock() = figures;
+                    pool.active = true;
+                }
                 Err(error) => tracing::warn!(pool = pool.name(), %error, "a pool does not start"),
             }
         }
@@ -328,6 +339,7 @@ impl Storage {
                 Pool {
                     looks: if moved { fresh.looks } else { Arc::clone(&old.looks) },
                     changes: if moved { fresh.changes } else { Arc::clone(&old.changes) },
+                    last: if moved { fresh.last } else { Arc::clone(&old.last) },
                     definition: fresh.definition,
                     persistent: true,
                     ..*old
@@ -535,10 +547,9 @@ fn prepare(pool: &Pool, build: Build) -> Result<()> {
     if build != Build::No {
         make(pool, build)?;
     }
-    pool.begin(&pool.looks, Folder::figures)?
-        .wait()
-        .map(drop)
-        .map_err(|error| error.within(format!("pool '{}' can not be started", pool.name())))
+    let figures = pool.begin(&pool.looks, Folder::figures).and_then(Errand::wait);
+    *pool.last.lock() = figures.map_err(|error| error.within(format!("pool '{}' can not be started", pool.name())))?;
+    Ok(())
 }
 
 fn make(pool: &Pool, build: Build) -> Result<()> {

@@ -60,11 +60,16 @@ fn a_pool_goes_through_its_life() {
     let uuid = pool.definition.uuid;
     assert!(!pool.active && pool.persistent && !pool.autostart);
     refused(pool.names(), 55, "pool 'a' is not active");
-    assert_eq!(pool.figures().unwrap(), super::Figures::default());
+    assert_eq!(pool.figures(), super::Figures::default());
     refused(storage.stop(uuid), 55, "pool 'a' is not active");
     let pool = storage.start(uuid, Build::No).unwrap();
-    assert!(pool.active && pool.figures().unwrap().capacity > 0);
+    assert!(pool.active && pool.figures().capacity > 0);
     refused(storage.start(uuid, Build::No), 55, "is active already");
+    // Without its folder it is still what it was.
+    fs::rename(lab.path("f"), lab.path("g")).unwrap();
+    refused(pool.names(), 9, "is not there");
+    assert!(pool.figures().capacity > 0 && pool.xml(false).contains("<available unit='bytes'>"));
+    fs::rename(lab.path("g"), lab.path("f")).unwrap();
     for result in [
         storage.undefine(uuid),
         storage.delete(uuid),
