@@ -2,8 +2,7 @@
 
 use super::permissions::Permissions;
 use super::volume::{Request, Volume};
-use super::{NO_VOLUME, VOLUME_EXISTS, fault, image};
-use crate::rpc::codec::LIST_MAX;
+use super::{LIST_MAX, NO_VOLUME, VOLUME_EXISTS, fault, image};
 use driver_api::error::{Code, Error, Result};
 use rustix::fs::{AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;

@@ -1,6 +1,6 @@
 //! The files that keep pools: one a pool, named after its UUID, the old one or the new one and never half of it.
 
-use super::{ORIGIN, fault};
+use super::{LIST_MAX, ORIGIN, fault};
 use driver_api::error::{Code, Result};
 use driver_api::kit::xml::{Element, Limits, parse};
 use driver_api::types::uuid::Uuid;
@@ -8,9 +8,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// The most pools that are kept: what one list of the protocol carries.
-pub(super) const MAX: usize = crate::rpc::codec::LIST_MAX;
 
 fn file(folder: &Path, uuid: Uuid) -> PathBuf {
     folder.join(format!("{uuid}.xml"))
@@ -93,5 +90,5 @@ pub(super) fn read_all<T>(folder: &Path, read: impl Fn(Element) -> Result<T>) ->
             })
             .ok()
     };
-    paths.into_iter().filter_map(one).take(MAX).collect()
+    paths.into_iter().filter_map(one).take(LIST_MAX).collect()
 }

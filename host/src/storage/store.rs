@@ -1,54 +1,15 @@
 //! `Storage`: the pools of a host, and all that is done with them.
 
-use super::definition::{check_name, clean};
-use super::folder::{Folder, Use};
-use super::lane::{Errand, Lane};
-use super::volume::Request;
-use super::{Definition, Figures, NO_POOL, NO_VOLUME, POOL_BUILT, Volume, fault, record};
+use super::definition::clean;
+use super::folder::Folder;
+use super::lane::Errand;
+use super::{Build, Definition, LIST_MAX, NO_POOL, NO_VOLUME, Pool, Volume, fault, record};
 use crate::paths::Paths;
 use driver_api::error::{Code, Error, Result};
-use driver_api::kit::xml::Element;
 use driver_api::types::uuid::Uuid;
 use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a look at a folder may take.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How long a change in a folder may take.
-const CHANGE: Duration = Duration::from_secs(30);
-
-/// The mark of a kept pool that starts with the host; clients set it by a call, never in their documents.
-const AUTOSTART: &str = "autostart";
-
-/// Whether a folder is made before it is used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Build {
-    /// It must be there.
-    No,
-    /// It is made unless it is there.
-    Yes,
-    /// It is made and must not be there, unless it is empty.
-    Fresh,
-}
-
-/// A pool as it is at one moment; changed ones are others.
-#[derive(Clone, Debug)]
-pub struct Pool {
-    /// What was asked for.
-    pub definition: Definition,
-    /// Whether its volumes can be used.
-    pub active: bool,
-    /// Whether it outlives being stopped.
-    pub persistent: bool,
-    /// Whether it starts with the host.
-    pub autostart: bool,
-    looks: Arc<Lane>,
-    changes: Arc<Lane>,
-    last: Arc<Mutex<Figures>>,
-}
 
 type Pools = Arc<Vec<Arc<Pool>>>;
 
@@ -60,144 +21,6 @@ pub struct Storage {
     running: PathBuf,
     changing: Mutex<()>,
     published: RwLock<Pools>,
-}
-
-impl Pool {
-    fn new(definition: Definition) -> Self {
-        Self {
-            looks: Lane::new(&definition.path, LOOK),
-            changes: Lane::new(&definition.path, CHANGE),
-            last: Arc::default(),
-            definition,
-            active: false,
-            persistent: false,
-            autostart: false,
-        }
-    }
-
-    fn name(&self) -> &str {
-        &self.definition.name
-    }
-
-    fn need_active(&self) -> Result<()> {
-        if self.active {
-            return Ok(());
-        }
-        let message = format!("pool '{}' is not active: start it (pool-start)", self.name());
-        Err(fault(Code::OPERATION_INVALID, message))
-    }
-
-    fn need_inactive(&self, for_what: &str) -> Result<()> {
-        if self.active {
-            let message = format!(
-                "pool '{}' is active: stop it (pool-destroy) before it is {for_what}",
-                self.name()
-            );
-            return Err(fault(Code::OPERATION_INVALID, message));
-        }
-        Ok(())
-    }
-
-    fn begin<T: Send + 'static>(
-        &self,
-        lane: &Arc<Lane>,
-        work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
-    ) -> Result<Errand<T>> {
-        let path = self.definition.path.clone();
-        lane.begin(move || work(&Folder::open(&path)?))
-    }
-
-    fn look<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
-        self.need_active()?;
-        self.begin(&self.looks, work)?.wait()
-    }
-
-    fn change<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
-        self.need_active()?;
-        self.begin(&self.changes, work)?.wait()
-    }
-
-    /// How much room there is; nothing is told of a pool that is not active. Of a folder that can not be looked at it is what it
-    /// was when it last could: whether a pool is active is asked for together with this, and does not depend on its folder.
-    #[must_use]
-    pub fn figures(&self) -> Figures {
-        if !self.active {
-            return Figures::default();
-        }
-        match self.look(Folder::figures) {
-            Ok(figures) => {
-                *self.last.lock() = figures;
-                figures
-            }
-            Err(error) => {
-                tracing::debug!(pool = self.name(), %error, "the room in a folder is told as it was");
-                *self.last.lock()
-            }
-        }
-    }
-
-    /// The document; of an `inactive` one, or one that is, without figures.
-    #[must_use]
-    pub fn xml(&self, inactive: bool) -> String {
-        let figures = if inactive { Figures::default() } else { self.figures() };
-        self.definition.format(figures).to_string()
-    }
-
-    /// The names of the volumes, sorted.
-    ///
-    /// # Errors
-    /// 55 when the pool is not active, 9 and 38 when the folder can not be looked at, 68 when it does not answer.
-    pub fn names(&self) -> Result<Vec<String>> {
-        self.look(Folder::names)
-    }
-
-    /// One volume as it is now.
-    ///
-    /// # Errors
-    /// 50 when there is none, and as [`Self::names`].
-    pub fn volume(&self, name: &str) -> Result<Volume> {
-        if check_name("a volume", name).is_err() {
-            let message = format!("pool '{}' has no volume '{}'", self.name(), name.escape_debug());
-            return Err(fault(NO_VOLUME, message));
-        }
-        let name = name.to_owned();
-        self.look(move |folder| folder.volume(&name))
-    }
-
-    /// Makes a volume as a document says and answers what came of it.
-    ///
-    /// # Errors
-    /// 27 and 67 for a document of none, 90 when there is one of that name, 38 when there is no room, and as [`Self::names`].
-    pub fn create_volume(&self, document: &str) -> Result<Volume> {
-        let request = Request::parse(document)?;
-        self.change(move |folder| {
-            folder.create(&request)?;
-            folder.volume(&request.name)
-        })
-    }
-
-    /// Removes a volume, unless it is one of the files in use.
-    ///
-    /// # Errors
-    /// 9 for a symbolic link, 87 for a file in use, and as [`Self::volume`].
-    pub fn delete_volume(&self, name: &str, uses: Vec<Use>) -> Result<()> {
-        let name = self.volume(name)?.name;
-        self.change(move |folder| folder.delete(&name, &uses))
-    }
-
-    /// The document with what clients do not write.
-    fn record(&self) -> Element {
-        let document = self.definition.format(Figures::default());
-        document.with_attr_opt(AUTOSTART, self.autostart.then_some("yes"))
-    }
-
-    fn recorded(mut document: Element) -> Result<Self> {
-        let autostart = document.take_attr(AUTOSTART).is_some();
-        Ok(Self {
-            autostart,
-            ..Self::new(Definition::from_element(document)?)
-        })
-    }
 }
 
 impl Storage {
@@ -371,7 +194,7 @@ impl Storage {
             }
             return self.start(old.definition.uuid, build);
         }
-        prepare(&pool, build)?;
+        pool.prepare(build)?;
         let _changing = self.changing.lock();
         if self.rival(&pool.definition)?.is_some() {
             let message = format!("pool '{}' was made by somebody else just now", pool.name());
@@ -392,7 +215,7 @@ impl Storage {
                 format!("pool '{}' is active already", pool.name()),
             ));
         }
-        prepare(&pool, build)?;
+        pool.prepare(build)?;
         self.alter(uuid, |now| {
             if now.definition.path != pool.definition.path {
                 let message = format!("pool '{}' was given another folder just now", now.name());
@@ -410,7 +233,7 @@ impl Storage {
     pub fn build(&self, uuid: Uuid, build: Build) -> Result<()> {
         let pool = self.by_uuid(uuid)?;
         pool.need_inactive("built")?;
-        make(&pool, build)
+        pool.make(build)
     }
 
     /// Ends the use of a pool's volumes; the pool is gone if it is not kept. Nothing in its folder changes.
@@ -506,7 +329,7 @@ impl Storage {
         let uuid = pool.definition.uuid;
         let mut pools = Vec::clone(&self.pools());
         let at = pools.iter().position(|other| other.definition.uuid == uuid);
-        if at.is_none() && pools.len() >= record::MAX {
+        if at.is_none() && pools.len() >= LIST_MAX {
             return Err(too_many());
         }
         let record = pool.record();
@@ -532,7 +355,7 @@ impl Storage {
 fn too_many() -> Error {
     fault(
         Code::OPERATION_FAILED,
-        format!("there are {} pools, and no more are kept", record::MAX),
+        format!("there are {} pools, and no more are kept", LIST_MAX),
     )
 }
 
@@ -540,26 +363,4 @@ fn too_many() -> Error {
 fn same(pool: &Pool, ran: &Definition) -> bool {
     let Definition { name, uuid, path, .. } = &pool.definition;
     *name == ran.name || *uuid == ran.uuid || *path == ran.path
-}
-
-/// Has a pool's folder made if that was asked for, and sees whether it can be used.
-fn prepare(pool: &Pool, build: Build) -> Result<()> {
-    if build != Build::No {
-        make(pool, build)?;
-    }
-    let figures = pool.begin(&pool.looks, Folder::figures).and_then(Errand::wait);
-    *pool.last.lock() = figures.map_err(|error| error.within(format!("pool '{}' can not be started", pool.name())))?;
-    Ok(())
-}
-
-fn make(pool: &Pool, build: Build) -> Result<()> {
-    let (path, permissions) = (pool.definition.path.clone(), pool.definition.permissions);
-    pool.changes.run(move || {
-        let used = || std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());
-        if build == Build::Fresh && used() {
-            let message = format!("the folder '{path}' is there already and is not empty");
-            return Err(fault(POOL_BUILT, message));
-        }
-        Folder::make(&path, permissions)
-    })
 }
