@@ -3,6 +3,7 @@
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// Makes this process the parent of every orphan among its descendants (prctl(2), `PR_SET_CHILD_SUBREAPER`).
 pub fn adopt_orphans() {
@@ -16,10 +17,35 @@ pub struct Process {
     pub pid: i32,
     /// Its parent.
     pub parent: i32,
-    /// `Z` for one that is dead and not yet waited for.
+    /// Of its first thread: `Z` when that has ended, whatever the others do.
     pub state: char,
+    /// Its threads; the first counts as long as any other runs.
+    pub threads: usize,
     /// The arguments, or the name in brackets when there are none.
     pub command: String,
+}
+
+impl Process {
+    /// Whether it has ended and nobody has waited for it yet.
+    #[must_use]
+    pub const fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
+    }
+
+    /// Whether it does nothing until it is continued or killed.
+    fn is_stopped(&self) -> bool {
+        let stands = |state: char| matches!(state, 'T' | 't');
+        if self.state != 'Z' {
+            return stands(self.state);
+        }
+        // Its first thread has ended: the others tell.
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid));
+        let mut stats = threads.into_iter().flatten().flatten().filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+            stat.rsplit_once(')')?.1.trim_start().chars().next()
+        });
+        stats.all(|state| stands(state) || matches!(state, 'Z' | 'X'))
+    }
 }
 
 /// Every process that this one can see.
@@ -41,6 +67,8 @@ pub fn read(pid: i32) -> Option<Process> {
     let mut fields = tail.split_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
+    // The twentieth of the line, proc_pid_stat(5).
+    let threads = fields.nth(15)?.parse().ok()?;
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut command = String::from_utf8_lossy(&arguments).replace('\0', " ").trim().to_owned();
     if command.is_empty() {
@@ -50,6 +78,7 @@ pub fn read(pid: i32) -> Option<Process> {
         pid,
         parent,
         state,
+        threads,
         command,
     })
 }
@@ -57,7 +86,7 @@ pub fn read(pid: i32) -> Option<Process> {
 /// Whether the process exists and is not merely waiting to be reaped.
 #[must_use]
 pub fn is_alive(pid: i32) -> bool {
-    read(pid).is_some_and(|process| process.state != 'Z')
+    read(pid).is_some_and(|process| !process.is_dead())
 }
 
 /// Everything below this process that is not dead.
@@ -71,7 +100,7 @@ pub fn descendants(of: i32) -> Vec<Process> {
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
             next.push(child.pid);
-            if child.state != 'Z' {
+            if !child.is_dead() {
                 found.push(child);
             }
         }
@@ -92,25 +121,55 @@ pub fn end_descendants() -> Vec<String> {
             return left;
         }
         left.extend(found.iter().map(|p| format!("  {} {}", p.pid, p.command)));
-        for process in found.iter().filter(|p| p.parent == me) {
-            if let Some(pid) = Pid::from_raw(process.pid) {
-                let _gone = rustix::process::kill_process(pid, Signal::KILL);
-                let _reaped = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+        for process in &found {
+            if process.parent == me {
+                // Its number stays its own until it is waited for below.
+                signal(process.pid, Signal::KILL);
+            } else {
+                signal_if(process.pid, Signal::KILL, || is_still(process));
             }
+        }
+        for pid in found
+            .iter()
+            .filter(|p| p.parent == me)
+            .filter_map(|p| Pid::from_raw(p.pid))
+        {
+            let _reaped = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
         }
     }
 }
 
 /// Ends everything below this process, also what makes more of itself faster than it can be ended one by one.
-///
-/// A process that is stopped makes no other and still counts against a limit: so all are stopped first, until none runs.
 pub fn end_swarm() {
-    const ROUNDS: usize = 100;
     let me = i32::try_from(std::process::id()).expect("a pid fits");
+    kill_swarm(me);
+    let _left = end_descendants();
+}
+
+/// Ends everything below a child of this process, which adopts its orphans. The child itself is stopped and stays so: if it ended
+/// meanwhile, what is left below it would come to somebody else and be found no more.
+pub fn end_swarm_below(child: i32) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    signal(child, Signal::STOP);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        kill_swarm(child);
+        // Only its parent can wait for what was killed; it is gone when it counts as dead.
+        if descendants(child).is_empty() || Instant::now() >= until {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Kills everything below a process. One that is stopped makes no other and still counts against a limit: so all are stopped
+/// first, until none runs.
+fn kill_swarm(of: i32) {
+    const ROUNDS: usize = 100;
     for _ in 0..ROUNDS {
-        let running: Vec<Process> = descendants(me)
+        let running: Vec<Process> = descendants(of)
             .into_iter()
-            .filter(|process| !matches!(process.state, 'T' | 't'))
+            .filter(|process| !process.is_stopped())
             .collect();
         if running.is_empty() {
             break;
@@ -119,10 +178,9 @@ pub fn end_swarm() {
             signal_if(process.pid, Signal::STOP, || is_still(&process));
         }
     }
-    for process in descendants(me) {
+    for process in descendants(of) {
         signal_if(process.pid, Signal::KILL, || is_still(&process));
     }
-    let _left = end_descendants();
 }
 
 /// Whether a number is still that of a child of the same parent.
@@ -144,5 +202,39 @@ pub fn signal_if(pid: i32, signal: Signal, is_meant: impl Fn() -> bool) {
 pub fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _gone = rustix::process::kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn who_runs_on_without_its_first_thread_is_alive_and_is_ended() {
+        const SOURCE: &str = "#include <pthread.h>\n#include <unistd.h>\n\
+            static void *stay(void *none) { for (;;) pause(); return none; }\n\
+            int main(void) { pthread_t thread; pthread_create(&thread, 0, stay, 0); pthread_exit(0); }\n";
+        let folder = tempfile::tempdir().expect("a folder");
+        let (source, program) = (folder.path().join("stay.c"), folder.path().join("stay"));
+        fs::write(&source, SOURCE).expect("a file");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-pthread", "-o"]).arg(&program).arg(&source);
+        assert!(compiler.status().expect("a compiler").success());
+        let mut above = Command::new("sh")
+            .args(["-c", "\"$0\" & wait"])
+            .arg(&program)
+            .spawn()
+            .expect("a shell");
+        let pid = i32::try_from(above.id()).expect("a pid fits");
+        let headless = crate::wait::until("its first thread has ended", || {
+            let found = descendants(pid);
+            found.into_iter().find(|process| process.state == 'Z')
+        });
+        assert!(is_alive(headless.pid) && headless.threads == 2, "{headless:?}");
+        end_swarm_below(pid);
+        assert!(!is_alive(headless.pid));
+        above.kill().expect("killed");
+        above.wait().expect("gone");
     }
 }

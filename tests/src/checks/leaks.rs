@@ -160,7 +160,7 @@ fn leaves_no_process(ctx: &Ctx) -> Outcome {
     let own = i32::try_from(std::process::id()).unwrap_or(0);
     let dead = crate::process::all()
         .into_iter()
-        .filter(|process| process.parent == own && process.state == 'Z')
+        .filter(|process| process.parent == own && process.is_dead())
         .count();
     ensure!(
         dead == 0,

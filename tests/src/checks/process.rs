@@ -41,7 +41,7 @@ pub(crate) fn others(walled: bool) -> BTreeMap<i32, String> {
     };
     found
         .into_iter()
-        .filter(|process| process.pid != own && process.pid != 1 && process.state != 'Z')
+        .filter(|process| process.pid != own && process.pid != 1 && !process.is_dead())
         .map(|process| (process.pid, process.command))
         .collect()
 }
