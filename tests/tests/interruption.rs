@@ -38,10 +38,15 @@ impl Place {
 
     /// A run of a check that loops, come to where it loops.
     fn looping(&self, arguments: &[&str]) -> Child {
+        self.faulty("loops", arguments, |run| run)
+    }
+
+    /// A run of a check that ends by no means of its own, come to where it does not.
+    fn faulty(&self, fault: &str, arguments: &[&str], made: fn(Command) -> Command) -> Child {
         let config = self.path().join("fixtures.toml");
-        std::fs::write(&config, "[options]\nfault = \"loops\"\n").unwrap();
+        std::fs::write(&config, format!("[options]\nfault = \"{fault}\"\n")).unwrap();
         let before = self.bases();
-        let run = self.run(&config, arguments).spawn().unwrap();
+        let run = made(self.run(&config, arguments)).spawn().unwrap();
         let loops = || {
             let mut bases = self.bases().into_iter().filter(|base| !before.contains(base));
             bases.any(|base| {
@@ -96,16 +101,39 @@ impl Place {
 
     /// The processes of runs.
     fn processes(&self) -> usize {
+        self.commands().len()
+    }
+
+    /// The command lines of runs' processes.
+    fn commands(&self) -> Vec<String> {
         let wanted = format!("{MARK}={}", self.path().display());
-        let carries = |path: PathBuf| {
+        let carries = |path: &Path| {
             let environment = std::fs::read(path.join("environ")).unwrap_or_default();
             environment
                 .split(|byte| *byte == 0)
                 .any(|line| line == wanted.as_bytes())
         };
         let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        entries.filter(|entry| carries(entry.path())).count()
+        let paths = entries.map(|entry| entry.path()).filter(|path| carries(path));
+        paths
+            .map(|path| std::fs::read_to_string(path.join("cmdline")).unwrap_or_default())
+            .collect()
     }
+}
+
+/// A run that finds no control group to put a check into: most users may make none.
+fn without_groups(run: Command) -> Command {
+    const SCRIPT: &str = "mount -t tmpfs -o ro none /sys/fs/cgroup && exec \"$0\" \"$@\"";
+    if !rustix::process::geteuid().is_root() {
+        return run;
+    }
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "sh", "-c", SCRIPT]).arg(run.get_program());
+    shell.args(run.get_args()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, value) in run.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    shell
 }
 
 fn send(run: &Child, signal: Signal) {
@@ -156,6 +184,26 @@ fn a_signal_ends_the_checks_and_the_report_says_so() {
                 assert!(text.contains(words), "{walls}: no '{words}' in: {text}");
             }
         }
+    }
+}
+
+/// What a plug-in started and let go hangs on nobody: without a namespace it must be looked for.
+#[test]
+fn a_signal_ends_also_what_a_plug_in_has_let_go() {
+    for walls in walls() {
+        let place = Place::new();
+        let fault = "stops its parent and leaves a daemon";
+        let run = place.faulty(fault, &["--walls", walls], without_groups);
+        wait::until("the daemon runs", || {
+            let commands = place.commands();
+            let daemon = commands.iter().filter(|command| command.starts_with("sleep\0"));
+            (daemon.count() == 2).then_some(())
+        });
+        send(&run, Signal::TERM);
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(143), "{walls}");
+        assert_eq!(place.commands(), Vec::<String>::new(), "{walls}");
+        assert_eq!(place.bases(), Vec::<PathBuf>::new(), "{walls}");
     }
 }
 

@@ -5,6 +5,7 @@ use super::child;
 use super::guard::{CELL, Walls};
 use super::order::{Ended, Order, Report, Status};
 use crate::check::{Reason, Verdict};
+use crate::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -118,7 +119,11 @@ pub(super) fn run(order: &Order, group: &str, walls: Walls, limit: Duration, bra
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     let mut streams = streams(&mut cell, ours)?;
     let over = attend(&mut streams, &pidfd, began + limit + GRACE, brake);
-    // Over, or overdue: then it is ended from here, and the kernel ends its guard and all below with it.
+    if walls == Walls::Group && over != Over::Ended {
+        // Tied to it are its guard and the check, and nothing that the plug-in started.
+        process::end_swarm_below(pid.as_raw_pid());
+    }
+    // Over, or overdue: then it is ended from here, and the kernel ends its guard and, in a namespace, all below with it.
     let _ended = cell.kill();
     cell.wait()?;
     super::cgroup::remove(group);
