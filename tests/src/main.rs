@@ -25,8 +25,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures, 2 it can not run, 3 a profile is not met, 128 and the
-    /// number of a signal that ended it.
+    /// Runs the checks on a plug-in. Exit codes: 0 pass, 1 failures or given up, 2 nothing ran, 3 a profile is not met or
+    /// the time was over, 128 and the number of a signal that ended it.
     Run(Box<Run>),
     /// Lists the checks.
     List {
@@ -196,7 +196,7 @@ fn run(asked: Run) -> Done {
         let number = number.fetch_add(1, Ordering::Relaxed) + 1;
         let line = match asked.format {
             Format::Human => human::line(outcome),
-            Format::Tap => tap::line(number, outcome),
+            Format::Tap => tap::line(number, outcome, asked.strict),
             Format::Junit | Format::Json => return,
         };
         // A reader that went away is told of by the end of the report.
@@ -204,8 +204,8 @@ fn run(asked: Run) -> Done {
     });
     match asked.format {
         Format::Human => say(&human::summary(&run))?,
-        Format::Tap => say(&tap::foot(&run))?,
-        Format::Junit => say(&junit::document(&run))?,
+        Format::Tap => say(&tap::foot(&run, asked.strict))?,
+        Format::Junit => say(&junit::document(&run, asked.strict))?,
         Format::Json => say(&format!("{:#}\n", json::document(&run, asked.strict)))?,
     }
     if let Some(folder) = session.close() {

@@ -303,6 +303,18 @@ fn a_plug_in_on_which_everything_hangs_is_given_up() {
 }
 
 #[test]
+fn a_plan_that_is_through_is_not_given_up() {
+    let arguments = ["--filter", "ABI-006", "--timeout", "1", "--give-up", "1"];
+    let (output, _) = run_with("loops", "group", &arguments);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("0 passed, 1 failed in") && !text.contains("given up"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_run_that_takes_too_long_is_given_up_and_no_pass() {
     let (output, mark) = run_with("loops", "group", &["--filter", "ABI-006", "--deadline", "1"]);
     let text = String::from_utf8_lossy(&output.stdout);

@@ -349,6 +349,7 @@ impl Session {
             }
             work();
         });
+        let outcomes: Vec<Outcome> = done.into_inner().into_iter().flatten().collect();
         Run {
             plugin: self.given.clone(),
             facts: self.facts.clone(),
@@ -356,8 +357,8 @@ impl Session {
             walls: self.walls,
             profiles: plan.profiles,
             missing: plan.missing,
-            stopped: self.brake.is_pulled_so_far(),
-            outcomes: done.into_inner().into_iter().flatten().collect(),
+            stopped: outcome::held_up(self.brake.is_pulled_so_far(), &outcomes),
+            outcomes,
             took: began.elapsed(),
         }
     }

@@ -46,6 +46,12 @@ impl Outcome {
     }
 }
 
+/// Why a plan is not through, if it is not: when the last of its checks hang, nothing is given up for it.
+pub(super) fn held_up(stop: Option<Stop>, outcomes: &[Outcome]) -> Option<Stop> {
+    let is_left = |outcome: &Outcome| matches!(outcome.skipped(), Some((Reason::Stopped, _)));
+    stop.filter(|stop| matches!(stop, Stop::Interrupted(_)) || outcomes.iter().any(is_left))
+}
+
 /// All that a run found.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -95,13 +101,14 @@ impl fmt::Display for ProfileVerdict {
 
 /// The exit codes of `conformance run`.
 pub mod exit {
-    /// Every must passed.
+    /// No must failed, and the profiles that are judged are met.
     pub const PASS: u8 = 0;
-    /// A must failed.
+    /// A must failed (with `--strict` a should too), or so many checks hung that the run was given up.
     pub const FAILURES: u8 = 1;
-    /// The suite could not run, or there was nothing to run.
+    /// The suite could not run, or no check of it ran: none was chosen, or all were skipped.
     pub const CANNOT_RUN: u8 = 2;
-    /// Nothing failed, but a must of a profile was skipped, or a profile that was asked for is not offered.
+    /// Nothing failed, but a must of a profile was skipped, a profile that was asked for is not offered, or the run took longer
+    /// than it may.
     pub const PROFILE_NOT_MET: u8 = 3;
     /// And the number of the signal that ended the run: 130 for SIGINT, 143 for SIGTERM.
     pub const INTERRUPTED: u8 = 128;
@@ -134,6 +141,37 @@ impl Run {
             (profile, verdict)
         };
         self.profiles.iter().copied().map(verdict).collect()
+    }
+
+    /// Whether a check counts as failed; `strict` counts what a driver should do as what it must do.
+    #[must_use]
+    pub fn counts_as_failure(outcome: &Outcome, strict: bool) -> bool {
+        outcome.is_failure() || (strict && outcome.is_warning())
+    }
+
+    /// Why the run is no success beside what failed in it: it was ended, or nothing failed and that is not enough.
+    #[must_use]
+    pub fn shortfall(&self, strict: bool) -> Option<String> {
+        if let Some(stop) = self.stopped {
+            return Some(stop.to_string());
+        }
+        let failed = |outcome: &Outcome| Self::counts_as_failure(outcome, strict);
+        if self.exit(strict) == exit::PASS || self.outcomes.iter().any(failed) {
+            return None;
+        }
+        let unmet = self.verdicts().into_iter();
+        let unmet = unmet.filter(|(_, verdict)| matches!(verdict, ProfileVerdict::Unproven(_)));
+        let unmet = unmet.map(|(profile, verdict)| format!("profile {}: {verdict}", profile.name));
+        let missing = self
+            .missing
+            .iter()
+            .map(|name| format!("profile {name}: the plug-in does not offer it"));
+        let reasons: Vec<String> = missing.chain(unmet).collect();
+        Some(match (self.outcomes.is_empty(), reasons.as_slice()) {
+            (true, []) => String::from("no check was chosen"),
+            (false, []) => String::from("every check was skipped: nothing was tested"),
+            _ => reasons.join("; "),
+        })
     }
 
     /// How many passed, failed, were warned of and were skipped.

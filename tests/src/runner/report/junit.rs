@@ -2,14 +2,17 @@
 
 use crate::check::Verdict;
 use crate::profile;
-use crate::runner::outcome::Run;
+use crate::runner::outcome::{Outcome, Run};
 use driver_api::kit::xml::Element;
 use std::time::Duration;
 
-/// The whole report.
+/// The whole report; `strict` makes a failure of what a driver should do.
 #[must_use]
-pub fn document(run: &Run) -> String {
+pub fn document(run: &Run, strict: bool) -> String {
+    let failed = |outcome: &&Outcome| Run::counts_as_failure(outcome, strict);
+    let failures = run.outcomes.iter().filter(failed).count();
     let counts = run.counts();
+    let skipped = counts.skipped + counts.failed + counts.warned - failures;
     let property = |name: &str, value: &str| {
         Element::new("property")
             .with_attr("name", name)
@@ -21,7 +24,7 @@ pub fn document(run: &Run) -> String {
     for (profile, verdict) in run.verdicts() {
         properties = properties.with_child(property(&format!("profile {}", profile.name), &verdict.to_string()));
     }
-    // What a driver should do and does not is no failure: build servers know nothing in between.
+    // What a driver should do and does not is no failure unless it was asked for: build servers know nothing in between.
     let cases = run.outcomes.iter().map(|outcome| {
         let check = outcome.check;
         let case = Element::new("testcase")
@@ -34,7 +37,7 @@ pub fn document(run: &Run) -> String {
                 let message = clean(&format!("{reason}: {text}"));
                 case.with_child(Element::new("skipped").with_attr("message", message))
             }
-            Verdict::Failed { text } if outcome.is_failure() => {
+            Verdict::Failed { text } if failed(&outcome) => {
                 let failure = Element::new("failure")
                     .with_attr("message", clean(text))
                     .with_attr("type", check.clause);
@@ -51,17 +54,21 @@ pub fn document(run: &Run) -> String {
         }
     });
     // A suite of skips would be well to a build server.
-    let stopped = run.stopped.map(|stop| {
+    let shortfall = run.shortfall(strict).map(|why| {
+        let (name, kind) = match run.stopped {
+            Some(_) => ("the run comes to its end", "stopped"),
+            None => ("what is judged was tested", "unproven"),
+        };
         let error = Element::new("error")
-            .with_attr("message", stop.to_string())
-            .with_attr("type", "stopped");
+            .with_attr("message", clean(&why))
+            .with_attr("type", kind);
         Element::new("testcase")
-            .with_attr("name", "the run comes to its end")
+            .with_attr("name", name)
             .with_attr("classname", "conformance")
             .with_attr("time", seconds(run.took))
             .with_child(error)
     });
-    let (errors, tests) = match stopped {
+    let (errors, tests) = match shortfall {
         Some(_) => (1, run.outcomes.len() + 1),
         None => (0, run.outcomes.len()),
     };
@@ -69,17 +76,17 @@ pub fn document(run: &Run) -> String {
     let mut suite = Element::new("testsuite")
         .with_attr("name", clean(&format!("conformance of {driver}")))
         .with_attr("tests", tests)
-        .with_attr("failures", counts.failed)
+        .with_attr("failures", failures)
         .with_attr("errors", errors)
-        .with_attr("skipped", counts.skipped + counts.warned)
+        .with_attr("skipped", skipped)
         .with_attr("time", seconds(run.took))
         .with_child(properties);
-    for case in cases.chain(stopped) {
+    for case in cases.chain(shortfall) {
         suite = suite.with_child(case);
     }
     let suites = Element::new("testsuites")
         .with_attr("tests", tests)
-        .with_attr("failures", counts.failed)
+        .with_attr("failures", failures)
         .with_attr("time", seconds(run.took))
         .with_child(suite);
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{suites}\n")

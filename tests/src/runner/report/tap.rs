@@ -2,7 +2,7 @@
 //!
 //! All of it means the same in versions 13 and 14; it says 13, since consumers in use refuse a newer number.
 
-use crate::check::{Level, Verdict};
+use crate::check::Verdict;
 use crate::runner::outcome::{Outcome, Run};
 use std::fmt::Write;
 
@@ -17,9 +17,9 @@ pub fn head(checks: usize, seed: u64) -> String {
     format!("TAP version 13\n{plan}\n# seed {seed}\n")
 }
 
-/// The check with this number, from 1.
+/// The check with this number, from 1; `strict` makes a failure of what a driver should do.
 #[must_use]
-pub fn line(number: usize, outcome: &Outcome) -> String {
+pub fn line(number: usize, outcome: &Outcome, strict: bool) -> String {
     let check = outcome.check;
     let ok = if matches!(outcome.verdict, Verdict::Failed { .. }) {
         "not ok"
@@ -33,7 +33,7 @@ pub fn line(number: usize, outcome: &Outcome) -> String {
             let _infallible = writeln!(text, " # SKIP {reason}: {}", one_line(why));
         }
         Verdict::Failed { text: found } => {
-            if check.level == Level::Should {
+            if !Run::counts_as_failure(outcome, strict) {
                 text.push_str(" # TODO a driver should do this, and need not");
             }
             let _infallible = write!(
@@ -51,11 +51,12 @@ pub fn line(number: usize, outcome: &Outcome) -> String {
 
 /// What stands below the checks.
 #[must_use]
-pub fn foot(run: &Run) -> String {
+pub fn foot(run: &Run, strict: bool) -> String {
     let mut text = String::new();
     // To a consumer what was skipped is well: this is what fails the whole.
-    if let Some(stop) = run.stopped {
-        let _infallible = writeln!(text, "Bail out! {stop}");
+    // What stands in place of a plan of nothing fails by itself.
+    if let Some(why) = run.shortfall(strict).filter(|_| !run.outcomes.is_empty()) {
+        let _infallible = writeln!(text, "Bail out! {}", one_line(&why));
     }
     for (profile, verdict) in run.verdicts() {
         let _infallible = writeln!(text, "# profile {}: {verdict}", profile.name);
