@@ -4,6 +4,7 @@
 use super::memory;
 use crate::process;
 use rustix::process::Signal;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -155,28 +156,35 @@ fn end_and_remove(group: &Path) {
         if !group.exists() || Instant::now() >= until {
             return;
         }
-        end(group);
+        end(group, group.file_name().unwrap_or_default());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-fn end(group: &Path) {
+/// Ends who is in a group or in one below it, which all are below the one of this name: no other one has that name, while a
+/// driver names those below as it likes.
+fn end(group: &Path, name: &OsStr) {
     let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     // Zero is one of another PID namespace.
     let numbers = processes.lines().filter_map(|line| line.parse().ok());
     for pid in numbers.filter(|pid| *pid > 0) {
         let is_in_it = || {
             let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-            let name = group.file_name().unwrap_or_default().to_string_lossy();
-            groups.contains(&*name)
+            is_below(&groups, name)
         };
         process::signal_if(pid, Signal::KILL, is_in_it);
     }
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            end(&entry.path());
+            end(&entry.path(), name);
         }
     }
+}
+
+/// Whether a process's `cgroup` file (cgroups(7)) has it in a group of this name or below one.
+fn is_below(groups: &str, name: &OsStr) -> bool {
+    let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.any(|path| Path::new(path).components().any(|part| part.as_os_str() == name))
 }
 
 /// Removes a group and those below it, deepest first. Files in it go with it.
@@ -211,6 +219,22 @@ mod tests {
         assert_eq!(found[1].controllers, ["cpu", "cpuacct"]);
         // Of a group that is above what is mounted nothing can be said.
         assert_eq!(parse(mounts, "4:cpu,cpuacct:/other\n"), []);
+    }
+
+    #[test]
+    fn who_is_in_a_group_is_told_from_who_is_in_one_that_is_called_like_it() {
+        let is_below = |groups: &str| super::is_below(groups, OsStr::new("conformance-abcdef-VIRT-001"));
+        assert!(is_below("4:pids:/box/conformance-abcdef-VIRT-001\n0::/user\n"));
+        assert!(is_below("0::/user/conformance-abcdef-VIRT-001/guest-1\n"));
+        for other in [
+            "0::/user/conformance-abcdef-VIRT-0010\n",
+            "0::/user/guest-1\n",
+            "1:name=conformance-abcdef-VIRT-001:/\n",
+            "0::/my-conformance-abcdef-VIRT-001/guest-1\n",
+            "",
+        ] {
+            assert!(!is_below(other), "{other}");
+        }
     }
 
     #[test]
