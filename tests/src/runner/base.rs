@@ -181,11 +181,11 @@ fn is_free(folder: &Path) -> io::Result<()> {
 
 /// The last mount of a `mountinfo` file (proc(5)) that is on this folder or below it.
 fn mounted(mounts: &[u8], folder: &Path) -> Option<PathBuf> {
-    let points = mounts.split(|byte| *byte == b'\n').filter_map(|line| {
+    let mut points = mounts.split(|byte| *byte == b'\n').filter_map(|line| {
         let point = line.split(|byte| *byte == b' ').nth(4)?;
         Some(PathBuf::from(OsString::from_vec(unescaped(point))))
     });
-    points.filter(|point| point.starts_with(folder)).last()
+    points.rfind(|point| point.starts_with(folder))
 }
 
 /// Blanks and backslashes stand in it as three octal digits.
