@@ -173,6 +173,19 @@ fn every_path_that_the_architecture_names_exists() {
 }
 
 #[test]
+fn every_group_of_checks_is_in_the_books_table() {
+    let book = fs::read_to_string(top().join("docs/driver-author/conformance.md")).unwrap();
+    let is_told = |group: &str| {
+        book.lines()
+            .any(|line| line.starts_with("| `") && line.contains(&format!("`{group}-`")))
+    };
+    let groups = conformance::catalogue::all().filter_map(|check| check.id.split('-').next());
+    let mut missing: Vec<&str> = groups.filter(|group| !is_told(group)).collect();
+    missing.dedup();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
 fn every_test_that_the_comparison_names_exists() {
     let text = fs::read_to_string(top().join("docs/uml-comparison.md")).unwrap();
     let mut sources = String::new();

@@ -141,7 +141,7 @@ fn strange_texts(ctx: &Ctx) -> Vec<String> {
     .to_vec();
     texts.extend([deep, "\0".to_owned(), "ä\u{10ffff}".repeat(500)]);
     let whole = ctx.domain(1);
-    // Cut anywhere, inside a letter of an element's name too.
+    // Cut wherever a quarter ends, in an element's name or a value too; letters stay whole, since a text is UTF-8 to a driver.
     for part in 1..4 {
         let end = (1..=whole.len() * part / 4)
             .rev()

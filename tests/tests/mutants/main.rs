@@ -1,11 +1,12 @@
 //! The suite's own gate: the reference passes every check, each mutant fails exactly those that it names, and there is no
 //! check that no mutant fails.
 //!
-//! To try every mutant on every check takes half an hour, which `LOCKSTEP_MUTANTS=all` has; names of mutants there, with commas,
-//! have these tried on every check. Otherwise a mutant is tried on some of the checks that it must fail, so that each check has
+//! To try every mutant in full takes half an hour, which `LOCKSTEP_MUTANTS=all` has; names of mutants there, with commas, have
+//! these tried in full: on every check but `COSTLY`, which only those see that the table calls costly, or on the groups that the
+//! table has as `only`. Otherwise a mutant is tried on some of the checks that it must fail, so that each check has
 //! two mutants that fail it where there are two, and on a part of the others, another one for each mutant: these it must pass.
 //!
-//! `LOCKSTEP_BLESS=1` tries all, or those that `LOCKSTEP_MUTANTS` names, on every check and writes what was found into
+//! `LOCKSTEP_BLESS=1` tries all, or those that `LOCKSTEP_MUTANTS` names, in full and writes what was found into
 //! `tests/mutants.toml`, to be looked at before it is kept.
 
 #![allow(
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// The mutants that are to be tried on every check; none when nobody asked for that.
+/// The mutants that are to be tried in full; none when nobody asked for that.
 fn asked_for(table: &Table) -> Option<Vec<String>> {
     let asked = std::env::var("LOCKSTEP_MUTANTS").ok()?;
     let known = || table.mutant.iter().map(|mutant| mutant.name.clone());
