@@ -255,6 +255,39 @@ fn a_folder_that_was_shut_is_removed_all_the_same() {
     }
 }
 
+/// With its own namespaces a check's mounts are gone with it; without them what they show would be removed for the check's own.
+#[test]
+fn what_a_check_has_mounted_in_its_folder_is_not_removed() {
+    if !walls().contains(&"full") {
+        return;
+    }
+    for (walls, stays) in [("full", false), ("group", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let [temporary, treasure] = ["tmp", "treasure"].map(|name| folder.path().join(name));
+        for folder in [&temporary, &treasure] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        std::fs::write(treasure.join("file"), "dear").unwrap();
+        let config = folder.path().join("fixtures.toml");
+        std::fs::write(&config, "[options]\nfault = \"mounts what is elsewhere\"\n").unwrap();
+        // In a namespace that ends with the run, and the mount with it.
+        let output = Command::new("unshare")
+            .args(["--mount", env!("CARGO_BIN_EXE_conformance"), "run"])
+            .arg(BUILT.join("libmisbehave_driver.so"))
+            .args(["--filter", "ABI-006", "--walls", walls, "--config"])
+            .arg(&config)
+            .env("TMPDIR", &temporary)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{walls}: {said}");
+        assert!(treasure.join("file").exists(), "{walls}: {said}");
+        assert_eq!(said.contains("ABI-006/mounted': 'umount' it"), stays, "{walls}: {said}");
+        let left = std::fs::read_dir(&temporary).unwrap().count();
+        assert_eq!(left, usize::from(stays), "{walls}: {said}");
+    }
+}
+
 #[test]
 fn what_is_beside_a_checks_folder_and_the_machines_name_stay() {
     if !walls().contains(&"full") {

@@ -64,6 +64,8 @@ pub(crate) fn play(fault: &str) {
         "fills its folder" => fill(),
         "wrecks what is beside its folder" => wreck(),
         "shuts its folder" => shut(),
+        // Only what a test has put there.
+        "mounts what is elsewhere" => shell("mkdir mounted && mount --bind ../../../treasure mounted"),
         "changes the machine's name" if is_walled_in() => rename_the_machine(),
         _ => {}
     }
