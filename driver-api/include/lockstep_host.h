@@ -71,12 +71,29 @@ static inline void lockstep_tell(const LockstepHost *host, LockstepUuid uuid, co
         lockstep_drop_string(&told.err.message);
 }
 
+/* How many locks a call can hold by this file: Filter, Update, Virt and domains. A driver that takes more domains at once
+   defines it before it includes this. */
+#ifndef LOCKSTEP_HOLDS
+#define LOCKSTEP_HOLDS 16
+#endif
+
 /* What a call holds. */
 typedef struct {
-    uint64_t handles[4];
+    uint64_t handles[LOCKSTEP_HOLDS];
     size_t count;
 } LockstepHolds;
 
+/* Whether one more fits, which is asked before the lock is: nobody could give it back. */
+static inline LockstepDone lockstep_room(const LockstepHolds *holds)
+{
+    if (holds->count < LOCKSTEP_HOLDS)
+        return (LockstepDone){.tag = LOCKSTEP_IS_OK};
+    return LOCKSTEP_ERR(LockstepDone, lockstep_fault(LOCKSTEP_CODE_INTERNAL, LOCKSTEP_ORIGIN_LOCKING,
+                                                     "a call of the driver holds %zu locks and wants one more: compile the "
+                                                     "driver with a larger LOCKSTEP_HOLDS, or give some back before", holds->count));
+}
+
+/* Notes what was answered; there is room for it. */
 static inline LockstepDone lockstep_held(LockstepHolds *holds, LockstepRResultHeldFault answer)
 {
     if (answer.tag == LOCKSTEP_IS_ERR)
@@ -85,18 +102,24 @@ static inline LockstepDone lockstep_held(LockstepHolds *holds, LockstepRResultHe
     return (LockstepDone){.tag = LOCKSTEP_IS_OK};
 }
 
-/* Takes one lock exclusively; UUID counts for Domain alone. */
+/* Takes one lock exclusively; UUID counts for Domain alone. Error 1 (INTERNAL) when LOCKSTEP_HOLDS are held already. */
 static inline LockstepDone lockstep_take(const LockstepHost *host, LockstepCall call, LockstepHolds *holds, uint32_t rank,
                                          LockstepUuid uuid)
 {
     LockstepLockKey key = {rank, uuid};
+    LockstepDone room = lockstep_room(holds);
+    if (room.tag == LOCKSTEP_IS_ERR)
+        return room;
     return lockstep_held(holds, host->locks->acquire(host->ref.obj, call, key, LOCKSTEP_EXCLUSIVE, 0));
 }
 
-/* Takes Virt for a moment, then the domain. */
+/* Takes Virt for a moment, then the domain. Error 1 likewise. */
 static inline LockstepDone lockstep_look_up(const LockstepHost *host, LockstepCall call, LockstepHolds *holds,
                                             LockstepUuid uuid)
 {
+    LockstepDone room = lockstep_room(holds);
+    if (room.tag == LOCKSTEP_IS_ERR)
+        return room;
     return lockstep_held(holds, host->locks->lookup(host->ref.obj, call, uuid, LOCKSTEP_EXCLUSIVE, 0));
 }
 
