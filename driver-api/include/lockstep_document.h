@@ -8,6 +8,25 @@
 #include "lockstep_kit.h"
 #include <sys/random.h>
 
+/* Whether it is UTF-8 without a zero: the functions below would not see what is behind one, and a text that is anything else
+   may not cross to the host. Asked before a document is copied. */
+static inline bool lockstep_is_text(const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+    for (size_t more; length; at += 1 + more, length -= 1 + more) {
+        more = *at < 0x80 ? 0 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
+        if (*at == 0 || (*at >= 0x80 && *at < 0xc2) || *at > 0xf4 || more >= length)
+            return false;
+        for (size_t i = 1; i <= more; i++)
+            if ((at[i] & 0xc0) != 0x80)
+                return false;
+        if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] >= 0xa0) || /* too long; halves of UTF-16 */
+            (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] >= 0x90))   /* too long; behind the last character */
+            return false;
+    }
+    return true;
+}
+
 /* The text of <NAME>, to be freed; NULL when there is none. */
 static inline char *lockstep_element(const char *xml, const char *name)
 {

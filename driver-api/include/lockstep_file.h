@@ -67,32 +67,35 @@ static inline int lockstep_file_drop(const char *folder, LockstepUuid uuid)
     return error;
 }
 
-/* Calls `use` with every definition; half-written files are removed, and others are left alone. */
+/* Calls `use` with every definition, and with "" for each file that can not be read, is empty or no text: such a one is told and
+   left alone. Half-written files are removed, all others are left. */
 static inline int lockstep_file_each(const char *folder, void (*use)(void *with, const char *xml), void *with)
 {
     DIR *dir = opendir(folder);
     if (!dir)
         return errno;
-    for (struct dirent *entry; (entry = readdir(dir));) {
+    for (struct dirent *entry; errno = 0, (entry = readdir(dir));) {
         size_t length = strlen(entry->d_name);
         if (length > 4 && !strcmp(entry->d_name + length - 4, ".new"))
             unlinkat(dirfd(dir), entry->d_name, 0);
         if (length != 40 || strcmp(entry->d_name + 36, ".xml"))
             continue;
-        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        /* Nobody would ever write into a pipe of this name. */
+        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
         char *xml = NULL;
         size_t size = 0;
-        if (file && getdelim(&xml, &size, '\0', file) > 0)
-            use(with, xml);
+        ssize_t got = file ? getdelim(&xml, &size, '\0', file) : -1; /* the zero counts */
+        use(with, got > 0 && !ferror(file) && lockstep_is_text(xml, (size_t)got) ? xml : "");
         free(xml);
         if (file)
             fclose(file);
         else if (fd >= 0)
             close(fd);
     }
+    int error = errno;
     closedir(dir);
-    return 0;
+    return error;
 }
 
 #endif /* LOCKSTEP_FILE_H */

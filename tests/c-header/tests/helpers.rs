@@ -25,11 +25,17 @@ fn runs(name: &str) {
         "{}",
         String::from_utf8_lossy(&compiled.stderr)
     );
-    let ran = Command::new(&program).current_dir(&folder).output().unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let ran = Command::new(&program).current_dir(&empty).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 #[test]
 fn a_call_that_holds_as_many_locks_as_fit_is_refused_one_more() {
     runs("holds");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_and_hides_no_other() {
+    runs("files");
 }

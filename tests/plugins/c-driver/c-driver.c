@@ -190,6 +190,8 @@ static Answer define(LockstepObj obj, LockstepCall call, LockstepRStr document, 
 {
     ME;
     KNOWN(Answer, "define a domain", LOCKSTEP_FLAG_DEFINE_VALIDATE);
+    if (!lockstep_is_text(document.data, document.length))
+        return FAILED(Answer, XML_ERROR, "the document has a byte of value 0 in it, or is not UTF-8: it must be all text");
     char *xml = lockstep_copy(document);
     if (!xml || strstr(xml, "passwd=")) /* which would have to be kept from those who may not see it */
         return free(xml), FAILED(Answer, CONFIG_UNSUPPORTED, "the driver 'c' keeps no secrets: leave the 'passwd' out");

@@ -127,6 +127,8 @@ static Answer define_filter(LockstepObj obj, LockstepCall call, LockstepRStr doc
     ME;
     if (flags & ~LOCKSTEP_FLAG_DEFINE_VALIDATE)
         return FAILED(Answer, INVALID_ARG, "unknown flags %#x to define a filter", flags);
+    if (!lockstep_is_text(document.data, document.length))
+        return FAILED(Answer, XML_ERROR, "the filter has a byte of value 0 in it, or is not UTF-8: it must be all text");
     char *xml = lockstep_copy(document);
     Filter new = read_document(xml ? xml : "");
     LockstepHolds holds = {.count = 0};

@@ -220,11 +220,20 @@ fn damage_is_survived(ctx: &Ctx) -> Outcome {
              found none",
         ));
     };
-    let damages: [Damage; 4] = [
+    let damages: [Damage; 5] = [
         |whole| whole[..whole.len() / 2].to_vec(),
         |_| Vec::new(),
         |_| b"\0\xff\xfe<filter".to_vec(),
         |whole| whole.iter().map(|byte| byte ^ 0x20).collect(),
+        // A name that is no UTF-8, in a document that is whole.
+        |whole| {
+            let mut bytes = whole.to_vec();
+            let name = bytes.windows(5).position(|part| part == b"name=").unwrap_or(0) + 6;
+            if let Some(byte) = bytes.get_mut(name) {
+                *byte = 0xff;
+            }
+            bytes
+        },
     ];
     for damage in damages {
         let written = std::fs::write(path, damage(whole));

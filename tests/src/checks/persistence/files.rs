@@ -22,14 +22,26 @@ fn own_files(before: &HashMap<PathBuf, Vec<u8>>, bench: &Bench) -> Vec<(PathBuf,
 }
 
 /// The ways in which a file can be damaged.
-const DAMAGE: [&str; 4] = ["empty", "half", "zeros", "garbage"];
+const DAMAGE: [&str; 5] = ["empty", "half", "zeros", "garbage", "a name that is no UTF-8"];
 
-fn damage(path: &Path, content: &[u8], how: &str) -> std::io::Result<()> {
+/// Damages a file of the domain of this name.
+fn damage(path: &Path, content: &[u8], how: &str, name: &str) -> std::io::Result<()> {
     match how {
         "empty" => std::fs::write(path, b""),
         "half" => std::fs::write(path, &content[..content.len() / 2]),
         "zeros" => std::fs::write(path, vec![0; content.len()]),
-        _ => std::fs::write(path, b"\xff\xfe<domain \x00\x01 & nonsense"),
+        "garbage" => std::fs::write(path, b"\xff\xfe<domain \x00\x01 & nonsense"),
+        _ => {
+            let mut content = content.to_vec();
+            let place = content
+                .windows(name.len())
+                .position(|part| part == name.as_bytes())
+                .unwrap_or(content.len() / 2);
+            if let Some(byte) = content.get_mut(place) {
+                *byte = 0xff;
+            }
+            std::fs::write(path, content)
+        }
     }
 }
 
@@ -71,7 +83,7 @@ fn define_and_damage(ctx: &Ctx, how: &str) -> Outcome {
     );
     bench.close(ctx.fixtures().timing.close()).succeeds("close")?;
     for (path, content) in &own {
-        damage(path, content, how).map_err(failed)?;
+        damage(path, content, how, &ctx.name(1)).map_err(failed)?;
     }
     // A stranger, too: what an editor leaves.
     std::fs::write(bench.config().conf_dir.join("stranger.xml~"), "<domain").map_err(failed)
