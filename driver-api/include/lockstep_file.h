@@ -67,6 +67,20 @@ static inline int lockstep_file_drop(const char *folder, LockstepUuid uuid)
     return error;
 }
 
+/* Whether a file is called as one of these is that was cut off while it was written. */
+static inline bool lockstep_file_is_half(const char *name)
+{
+    LockstepUuid uuid = {{0}};
+    char given[37] = "", own[37];
+    if (strlen(name) != 44 || strcmp(name + 36, ".xml.new"))
+        return false;
+    memcpy(given, name, 36);
+    if (!lockstep_read_uuid(given, &uuid))
+        return false;
+    lockstep_write_uuid(uuid, own);
+    return !strcmp(given, own);
+}
+
 /* Calls `use` with every definition, and with "" for each file that can not be read, is empty or no text: such a one is told and
    left alone. Half-written files are removed, all others are left. */
 static inline int lockstep_file_each(const char *folder, void (*use)(void *with, const char *xml), void *with)
@@ -76,7 +90,7 @@ static inline int lockstep_file_each(const char *folder, void (*use)(void *with,
         return errno;
     for (struct dirent *entry; errno = 0, (entry = readdir(dir));) {
         size_t length = strlen(entry->d_name);
-        if (length > 4 && !strcmp(entry->d_name + length - 4, ".new"))
+        if (lockstep_file_is_half(entry->d_name))
             unlinkat(dirfd(dir), entry->d_name, 0);
         if (length != 40 || strcmp(entry->d_name + 36, ".xml"))
             continue;

@@ -194,12 +194,26 @@ fn files(folder: &Path, kind: &str) -> Result<Vec<(Uuid, PathBuf)>> {
         let path = entry.map_err(wrong)?.path();
         let uuid = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
         match (path.extension().and_then(|kind| kind.to_str()), uuid) {
-            (Some(UNFINISHED), _) => drop(remove(&path)),
+            (Some(UNFINISHED), _) if is_unfinished(&path) => drop(remove(&path)),
             (Some(found_kind), Some(uuid)) if found_kind == kind => found.push((uuid, path)),
             _ => {}
         }
     }
     Ok(found)
+}
+
+/// Whether a file is called as [`Staged`] calls its own: what somebody else put into the folder is not removed.
+fn is_unfinished(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        return false;
+    };
+    let mut parts = name.split('.');
+    let (Some(whose), Some(own), Some(UNFINISHED), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let is_uuid = |text: &str| text.parse().is_ok_and(|uuid: Uuid| uuid.to_string() == text);
+    (whose == NEXT_ID || is_uuid(whose)) && is_uuid(own)
 }
 
 fn set_aside(path: &Path, why: &str) {

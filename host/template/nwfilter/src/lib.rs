@@ -210,7 +210,7 @@ impl Driver for Plugin {
             let path = entry.map_err(unreadable)?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
                 // Half a file of a host that was killed; the whole one, if there was one, is there.
-                Some("new") => drop(fs::remove_file(&path)),
+                Some("new") if self.is_half(&path) => drop(fs::remove_file(&path)),
                 Some("xml") => match self.load(&table, &path) {
                     Ok(next) => table = next,
                     // One bad file must not keep the others from their ports.
@@ -352,6 +352,14 @@ impl Plugin {
     /// By UUID: no name that somebody chose becomes a part of a path.
     fn path(&self, uuid: Uuid) -> PathBuf {
         self.folder.join(format!("{uuid}.xml"))
+    }
+
+    /// Whether `write` makes a file of this name. What somebody else put here is not removed.
+    fn is_half(&self, path: &Path) -> bool {
+        let uuid = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse().ok());
+        uuid.is_some_and(|uuid| path == self.path(uuid).with_extension("new"))
     }
 
     fn load(&self, table: &Table, path: &Path) -> Result<Table> {

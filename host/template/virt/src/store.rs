@@ -86,7 +86,7 @@ impl Store {
             let path = entry.map_err(unreadable)?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
                 // Half a file of a host that was killed; the whole one, if there was one, is there.
-                Some("new") => drop(fs::remove_file(&path)),
+                Some("new") if self.is_half(&path) => drop(fs::remove_file(&path)),
                 Some("xml") => match self.read(&path) {
                     Ok(definition) => found.push(definition),
                     Err(error) => {
@@ -97,6 +97,14 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Whether `write` makes a file of this name. What somebody else put here is not removed.
+    fn is_half(&self, path: &Path) -> bool {
+        let uuid = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse().ok());
+        uuid.is_some_and(|uuid| path == self.path(uuid).with_extension("new"))
     }
 
     fn read(&self, path: &Path) -> Result<(Document, bool)> {

@@ -47,9 +47,17 @@ int main(void)
     assert(!mkdir(NUMBER("5"), 0700) && !symlink(NUMBER("1"), NUMBER("6")) && !mkfifo(NUMBER("7"), 0600));
     MAKE(NUMBER("8"), "<a>\xc3\xa9</a>");
     MAKE("stranger.xml", "<a>");
+    MAKE(NUMBER("9") ".new", "<a");
+    const char *others[] = {"notes.new", "a-name-of-as-many-letters-as-an-uuid.xml.new", "0000000A-0000-4000-8000-000000000009.xml.new",
+                            NUMBER("9") ".old.new"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        make(others[i], "<a", 2);
 
     Seen seen = {0, 0};
     assert(lockstep_file_each(".", use, &seen) == 0 && seen.whole == 2 && seen.bad == 6);
+    assert(access(NUMBER("9") ".new", F_OK)); /* half of one of ours */
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert(!access(others[i], F_OK));
     assert(lockstep_file_each("nowhere", use, &seen) == ENOENT);
     return 0;
 }

@@ -80,13 +80,19 @@ pub(crate) fn list(folder: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         match path.extension().and_then(OsStr::to_str) {
-            Some(TEMPORARY) => drop(fs::remove_file(&path)),
+            Some(TEMPORARY) if is_draft(&path, ending) => drop(fs::remove_file(&path)),
             Some(own) if own == ending => found.push(path),
             _ => {}
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether it is called as `write` calls what is beside such a file.
+fn is_draft(path: &Path, ending: &str) -> bool {
+    let of = path.file_stem().map(Path::new);
+    of.and_then(Path::extension).and_then(OsStr::to_str) == Some(ending)
 }
 
 /// Moves a file that can not be used out of the way, so that the others can be.

@@ -236,12 +236,18 @@ fn damage_is_survived(ctx: &Ctx) -> Outcome {
         },
     ];
     for damage in damages {
-        let written = std::fs::write(path, damage(whole));
+        let stranger = path.with_file_name("stranger.new");
+        let written = std::fs::write(path, damage(whole)).and_then(|()| std::fs::write(&stranger, "<filter"));
         written.map_err(|error| Failure::new(format!("'{}' can not be damaged: {error}", path.display())))?;
         // A driver that keeps all in one file has lost all.
         let left = if mine.len() >= 3 { "2" } else { "0" };
         ctx.phase_passes("go on", left)
             .map_err(|failure| failure.when(format_args!("with '{}' damaged", path.display())))?;
+        ensure!(
+            stranger.exists(),
+            "bring_up: expected a file that is none of the driver's to be left alone, found '{}' removed",
+            stranger.display()
+        );
     }
     Ok(())
 }

@@ -24,6 +24,9 @@ fn own_files(before: &HashMap<PathBuf, Vec<u8>>, bench: &Bench) -> Vec<(PathBuf,
 /// The ways in which a file can be damaged.
 const DAMAGE: [&str; 5] = ["empty", "half", "zeros", "garbage", "a name that is no UTF-8"];
 
+/// Files that somebody else put into the folder.
+const STRANGERS: [&str; 2] = ["stranger.xml~", "stranger.new"];
+
 /// Damages a file of the domain of this name.
 fn damage(path: &Path, content: &[u8], how: &str, name: &str) -> std::io::Result<()> {
     match how {
@@ -85,14 +88,24 @@ fn define_and_damage(ctx: &Ctx, how: &str) -> Outcome {
     for (path, content) in &own {
         damage(path, content, how, &ctx.name(1)).map_err(failed)?;
     }
-    // A stranger, too: what an editor leaves.
-    std::fs::write(bench.config().conf_dir.join("stranger.xml~"), "<domain").map_err(failed)
+    // Strangers, too: what an editor leaves, and what only looks like a draft of the driver's.
+    for (path, name) in own.iter().flat_map(|(path, _)| STRANGERS.map(|name| (path, name))) {
+        std::fs::write(path.with_file_name(name), "<domain").map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn look_at_the_damage(ctx: &Ctx) -> Outcome {
     let bench = ctx.bench()?;
     if !ctx.fixtures().domain.persistent {
         return begins_anew(ctx, &bench);
+    }
+    let files = Bench::files(&bench.config().conf_dir);
+    for name in STRANGERS {
+        ensure!(
+            files.keys().any(|path| path.ends_with(name)),
+            "bring_up: expected a file that is none of the driver's to be left alone, found '{name}' removed from 'conf_dir'"
+        );
     }
     let found = kept(&bench, ctx, 2)?;
     ensure_eq!(found, read_note(ctx, "2")?, "another domain, after the damage");
