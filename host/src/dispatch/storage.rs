@@ -127,7 +127,7 @@ pub(super) fn by_folder(host: &Dispatch, _: &Call<'_>, args: StoragePoolLookupBy
 fn create_build(flags: u32) -> Result<Build> {
     match flags {
         0 => Ok(Build::No),
-        1 | 3 => Ok(Build::Yes),
+        1..=3 => Ok(Build::Yes),
         4 | 5 => Ok(Build::Fresh),
         _ => {
             let message = format!("the start of a pool does not know the flags {flags:#x}");
@@ -213,4 +213,16 @@ pub(super) fn is_active(host: &Dispatch, _: &Call<'_>, args: StoragePoolIsActive
 
 pub(super) fn is_persistent(host: &Dispatch, _: &Call<'_>, args: StoragePoolIsPersistent) -> Result<i32> {
     Ok(i32::from(host.storage.by_uuid(args.pool.uuid)?.persistent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_built_by_whatever_flag_asks_for_it() {
+        let built: Vec<_> = (0..8).map(|flags| create_build(flags).ok()).collect();
+        let (yes, fresh) = (Some(Build::Yes), Some(Build::Fresh));
+        assert_eq!(built, [Some(Build::No), yes, yes, yes, fresh, fresh, None, None]);
+    }
 }

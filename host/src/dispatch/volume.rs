@@ -10,8 +10,8 @@ use crate::rpc::codec::storage::{
 use crate::rpc::codec::{Listing, Names};
 use crate::rpc::xdr::List;
 use crate::server::Call;
-use crate::storage::{Pool, Use, Volume};
-use driver_api::error::{Origin, Result};
+use crate::storage::{Pool, Use, Volume, fault};
+use driver_api::error::{Code, Origin, Result};
 use driver_api::kit::xml::{Element, Limits, parse};
 
 /// `VIR_STORAGE_VOL_FILE`.
@@ -111,36 +111,58 @@ pub(super) fn create(host: &Dispatch, _: &Call<'_>, args: StorageVolCreateXml) -
 pub(super) fn delete(host: &Dispatch, _: &Call<'_>, args: StorageVolDelete) -> Result<()> {
     refuse_flags(args.flags, 0, "the removal of a volume")?;
     let pool = host.storage.by_name(&args.volume.pool)?;
-    pool.delete_volume(&args.volume.name, uses(host))
+    pool.delete_volume(&args.volume.name, || uses(host))
 }
 
-/// The files of the disks of all domains that run, whichever driver runs them; a driver that does not answer has none.
-fn uses(host: &Dispatch) -> Vec<Use> {
+/// The files of the disks of all domains that run or are about to, whichever driver runs them.
+///
+/// # Errors
+/// 87 while a driver that may have guests is out of service, else what a driver answers: a file of which nobody knows whether
+/// it is used stays.
+fn uses(host: &Dispatch) -> Result<Vec<Use>> {
+    if let Some(name) = host.plugins.missing_virts().first() {
+        let message = format!(
+            "the plug-in '{name}' is out of service, and guests of it may use any file: mend or remove it ('lockstep plugins' \
+             says why), then restart the host"
+        );
+        return Err(fault(Code::RESOURCE_BUSY, message));
+    }
     let mut uses = Vec::new();
     for plugin in host.plugins.virts() {
         let domains = plugin.read("list", |driver| {
             driver.virt().map_or(Ok(Vec::new()), |virt| virt.list())
         });
-        for domain in domains
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|domain| domain.id.is_some())
+        for domain in
+            domains.map_err(|error| error.within(format!("driver '{}' does not tell its domains", plugin.name())))?
         {
+            // A domain that is just started has no id yet, but a job.
+            let by = match domain.id {
+                Some(_) => format!("domain '{}', which runs", domain.name),
+                None if host.locks.job(plugin.number(), domain.uuid).is_some() => {
+                    format!("domain '{}', on which a job runs", domain.name)
+                }
+                None => continue,
+            };
             let document = plugin.read("dump_xml", |driver| {
                 driver
                     .virt()
                     .map_or(Ok(String::new()), |virt| virt.dump_xml(domain.uuid, 0))
             });
-            let parsed = document.and_then(|document| parse(document.as_bytes(), Origin::NONE, &Limits::default()));
-            // One that ended meanwhile has no document any more, and uses nothing.
-            let Ok(document) = parsed else { continue };
-            uses.extend(disk_files(&document).into_iter().map(|file| Use {
-                file: file.to_owned(),
-                by: format!("domain '{}', which runs", domain.name),
-            }));
+            let files = files_used(document)
+                .map_err(|error| error.within(format!("domain '{}' does not tell its disks", domain.name)))?;
+            uses.extend(files.into_iter().map(|file| Use { file, by: by.clone() }));
         }
     }
-    uses
+    Ok(uses)
+}
+
+/// What the document of a domain tells of its files; one that ended meanwhile has no document any more, and uses nothing.
+fn files_used(document: Result<String>) -> Result<Vec<String>> {
+    let document = match document {
+        Err(error) if error.code() == Code::NO_DOMAIN => return Ok(Vec::new()),
+        document => parse(document?.as_bytes(), Origin::NONE, &Limits::default())?,
+    };
+    Ok(disk_files(&document).into_iter().map(str::to_owned).collect())
 }
 
 /// The files of a domain's disks, and of what they lie over.
@@ -172,5 +194,13 @@ mod tests {
                         </devices></domain>";
         let document = parse(document.as_bytes(), Origin::NONE, &Limits::default()).unwrap();
         assert_eq!(disk_files(&document), ["/a", "/b", "/c"]);
+    }
+
+    #[test]
+    fn only_a_domain_that_is_gone_uses_nothing_without_a_document() {
+        let failed = |code| files_used(Err(fault(code, "as tests do")));
+        assert_eq!(failed(Code::NO_DOMAIN).unwrap(), [""; 0]);
+        assert_eq!(failed(Code::INTERNAL).unwrap_err().code(), Code::INTERNAL);
+        assert!(files_used(Ok("<domain".into())).is_err() && files_used(Ok(String::new())).is_err());
     }
 }

@@ -13,7 +13,7 @@ use super::trust::{Trust, open_plugin};
 use crate::event::Events;
 use crate::lock::Locks;
 use crate::supervisor::Sink;
-use driver_api::abi::manifest::KIND_NWFILTER;
+use driver_api::abi::manifest::{KIND_NWFILTER, KIND_VIRT};
 use driver_api::driver::Config;
 use driver_api::error::{Code, Error, Origin, Result};
 use driver_api::kit::offer::host_ref;
@@ -189,6 +189,22 @@ impl Plugins {
     #[must_use]
     pub fn virts(&self) -> Vec<Arc<Plugin>> {
         self.shared.virts()
+    }
+
+    /// The drivers that are out of service while guests of theirs may run, by name. A file that does not tell what it is may be
+    /// such a driver.
+    #[must_use]
+    pub fn missing_virts(&self) -> Vec<String> {
+        let slots = self.shared.slots.read().clone();
+        let in_service = |slot: &Slot| {
+            let plugin = slot.ready();
+            plugin.is_some_and(|plugin| !self.shared.rooms.locks.is_quarantined(plugin.number))
+        };
+        // Of two files with one name the other may serve.
+        let served = |name: &String| slots.iter().any(|slot| in_service(slot) && slot.name() == *name);
+        let may_have_guests = |slot: &&Arc<Slot>| slot.facts.as_ref().is_none_or(|facts| facts.kind & KIND_VIRT != 0);
+        let names = slots.iter().filter(may_have_guests).map(|slot| slot.name());
+        names.filter(|name| !served(name)).collect()
     }
 
     /// The names of all guests that run, whichever driver runs them; a driver that does not answer has none.

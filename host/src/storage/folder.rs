@@ -2,13 +2,13 @@
 
 use super::permissions::Permissions;
 use super::volume::{Request, Volume};
-use super::{LIST_MAX, NO_VOLUME, VOLUME_EXISTS, fault, image};
+use super::{LIST_MAX, NO_VOLUME, VOLUME_EXISTS, fault, image, sys};
 use driver_api::error::{Code, Error, Result};
 use rustix::fs::{AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 /// Bytes of the file system that a folder is on.
@@ -244,10 +244,10 @@ impl Folder {
         })
     }
 
-    /// Removes a volume, unless it is a file that somebody uses, under whatever path.
+    /// Removes a volume, unless it is a file that somebody uses, under whatever path, or has a lock on.
     ///
     /// # Errors
-    /// 50 when there is none, 9 when it is a symbolic link, 87 when it is used, 38.
+    /// 50 when there is none, 9 when it is a symbolic link, 87 when it is used or locked, 38.
     pub(super) fn delete(&self, name: &str, uses: &[Use]) -> Result<()> {
         let failed = |errno| system(format!("cannot remove '{name}' from the folder '{}'", self.path), errno);
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -263,6 +263,8 @@ impl Folder {
                         let message = format!("volume '{name}' in the folder '{}' is used by {by}", self.path);
                         return Err(fault(Code::RESOURCE_BUSY, message));
                     }
+                    // Last, for it also tells of guests that came meanwhile, and of programs that are no guests.
+                    self.need_unlocked(name)?;
                     rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(failed)
                 }
                 FileType::Symlink => {
@@ -274,6 +276,36 @@ impl Folder {
                 }
                 _ => Err(self.no_volume(name)),
             },
+        }
+    }
+
+    /// # Errors
+    /// 87 when a program has a lock on the file that forbids others to write, 38 when that can not be told.
+    fn need_unlocked(&self, name: &str) -> Result<()> {
+        let failed = |cause: std::io::Error| {
+            let message = format!(
+                "cannot tell whether '{name}' in the folder '{}' is locked, so it stays",
+                self.path
+            );
+            fault(Code::SYSTEM_ERROR, message).because(cause)
+        };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.fd, name, flags, Mode::empty());
+        let fd = opened.map_err(|errno| failed(errno.into()))?;
+        match sys::locked_by(fd.as_fd()).map_err(failed)? {
+            None => Ok(()),
+            Some(pid) => {
+                let who = if pid > 0 {
+                    format!("process {pid}")
+                } else {
+                    "a program".to_owned()
+                };
+                let message = format!(
+                    "volume '{name}' in the folder '{}' is locked by {who}: end what uses it first",
+                    self.path
+                );
+                Err(fault(Code::RESOURCE_BUSY, message))
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod pool;
 mod record;
 mod size;
 mod store;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod volume;

@@ -161,12 +161,13 @@ impl Pool {
         })
     }
 
-    /// Removes a volume, unless it is one of the files in use.
+    /// Removes a volume, unless it is one of the files in use, which are asked for as late as can be.
     ///
     /// # Errors
-    /// 9 for a symbolic link, 87 for a file in use, and as [`Self::volume`].
-    pub fn delete_volume(&self, name: &str, uses: Vec<Use>) -> Result<()> {
+    /// 9 for a symbolic link, 87 for a file that is in use or locked, what `uses` answers, and as [`Self::volume`].
+    pub fn delete_volume(&self, name: &str, uses: impl FnOnce() -> Result<Vec<Use>>) -> Result<()> {
         let name = self.volume(name)?.name;
+        let uses = uses()?;
         self.change(move |folder| folder.delete(&name, &uses))
     }
 

@@ -5,6 +5,7 @@ use crate::paths::Paths;
 use driver_api::error::{Code, Error, Result};
 use driver_api::types::uuid::Uuid;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -242,9 +243,9 @@ fn volumes_are_the_files_and_nothing_else() {
         "",
     ] {
         refused(pool.volume(name), 50, name);
-        refused(pool.delete_volume(name, Vec::new()), 50, name);
+        refused(pool.delete_volume(name, || Ok(Vec::new())), 50, name);
     }
-    refused(pool.delete_volume("link", Vec::new()), 9, "is a symbolic link");
+    refused(pool.delete_volume("link", || Ok(Vec::new())), 9, "is a symbolic link");
     let told = |path: &str| {
         storage
             .volume_at(&format!("{}{path}", folder.display()))
@@ -293,7 +294,40 @@ fn volumes_are_made_and_removed_in_their_folder_alone() {
             by: "a guest".into(),
         }]
     };
-    refused(pool.delete_volume("full", uses("other-name")), 87, "is used by a guest");
-    pool.delete_volume("full", uses("f/sparse")).unwrap();
+    refused(
+        pool.delete_volume("full", || Ok(uses("other-name"))),
+        87,
+        "is used by a guest",
+    );
+    // Nobody knows who uses it: it stays.
+    let unknown = || Err(super::fault(Code::INTERNAL, "no answer"));
+    refused(pool.delete_volume("full", unknown), 1, "no answer");
+    pool.delete_volume("full", || Ok(uses("f/sparse"))).unwrap();
     assert!(!lab.path("f/full").exists() && lab.path("other-name").exists());
+}
+
+#[test]
+fn a_volume_that_a_program_has_locked_stays() {
+    let lab = Lab::new();
+    let storage = lab.open();
+    let pool = storage.by_uuid(lab.started(&storage)).unwrap();
+    fs::write(lab.path("f/v"), "content").unwrap();
+    // Its own locks a process is not told of, so another one has it: until its standard input ends.
+    let script = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX, 1, 5); print(flush=True); \
+                  sys.stdin.read()";
+    let mut holder = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(lab.path("f/v"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let by = format!("is locked by process {}", holder.id());
+    refused(pool.delete_volume("v", || Ok(Vec::new())), 87, &by);
+    assert!(lab.path("f/v").exists());
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    pool.delete_volume("v", || Ok(Vec::new())).unwrap();
+    assert!(!lab.path("f/v").exists());
 }
