@@ -7,6 +7,9 @@ use driver_api::kit::xml::{Element, Limits, parse};
 use driver_api::types::uuid::Uuid;
 use std::path::{Component, Path, PathBuf};
 
+/// The most bytes of a folder's path, since every list of volumes carries it with every name.
+const PATH_MAX: usize = 1024;
+
 /// A folder pool as it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Definition {
@@ -71,6 +74,12 @@ impl Definition {
             Some(text) => clean(&text).ok_or_else(|| not_a_folder(&target, &name, &text))?,
             None => return Err(target.error(ORIGIN, format!("pool '{name}' has no <path> in its <target>"))),
         };
+        if path.len() > PATH_MAX {
+            let length = path.len();
+            let message =
+                format!("pool '{name}' has a folder with a path of {length} bytes: at most {PATH_MAX} are kept");
+            return Err(target.error(ORIGIN, message));
+        }
         let permissions = target.take_child("permissions").map(Permissions::parse).transpose()?;
         target.refuse_rest(ORIGIN, &["path", "permissions"])?;
         // What documents that were dumped tell of the folder as it was.
@@ -217,6 +226,15 @@ mod tests {
                 "{to}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_path_has_a_limit_that_is_told() {
+        let with =
+            |length: usize| Definition::parse(&PLAIN.replace("/srv//x/./y/", &format!("/{}", "x/".repeat(length / 2))));
+        assert_eq!(with(1024).unwrap().path.len(), 1024);
+        let error = with(1026).unwrap_err().to_string();
+        assert!(error.contains("a path of 1026 bytes: at most 1024 are kept"), "{error}");
     }
 
     #[test]
