@@ -4,7 +4,7 @@ use super::permissions::Permissions;
 use super::volume::{Request, Volume};
 use super::{LIST_MAX, NO_VOLUME, VOLUME_EXISTS, fault, image, sys};
 use driver_api::error::{Code, Error, Result};
-use rustix::fs::{AtFlags, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, Dir, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
@@ -212,24 +212,19 @@ impl Folder {
     /// # Errors
     /// 90 when there is a file of that name, 38 when there is no room or the file system can not reserve it.
     pub(super) fn create(&self, request: &Request) -> Result<()> {
+        self.create_with(request, |fd| fill(fd, request))
+    }
+
+    fn create_with(&self, request: &Request, fill: impl Fn(&OwnedFd) -> rustix::io::Result<()>) -> Result<()> {
         let name = request.name.as_str();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(FILE_MODE)) {
-            Ok(fd) => fd,
-            Err(Errno::EXIST) => {
+        let failed = |errno| match errno {
+            Errno::EXIST => {
                 let message = format!("there is a file '{name}' in the folder '{}' already", self.path);
-                return Err(fault(VOLUME_EXISTS, message));
+                fault(VOLUME_EXISTS, message)
             }
-            Err(errno) => {
-                return Err(system(
-                    format!("cannot make '{name}' in the folder '{}'", self.path),
-                    errno,
-                ));
-            }
+            errno => system(format!("cannot make '{name}' in the folder '{}'", self.path), errno),
         };
-        fill(&fd, request).map_err(|errno| {
-            // The first error is the one to tell; the file is ours, for it was not there before.
-            let _left = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty());
+        let filled = |errno| {
             let message = format!(
                 "cannot give volume '{name}' in the folder '{}' its {} bytes",
                 self.path, request.capacity
@@ -241,6 +236,29 @@ impl Folder {
                 ),
                 errno => system(message, errno),
             }
+        };
+        // Without a name until it is whole: what a host that is killed was making is gone with it.
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, ".", flags, Mode::from_raw_mode(FILE_MODE)) {
+            Ok(fd) => {
+                // No room is taken for what can not get its name.
+                if rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                    return Err(failed(Errno::EXIST));
+                }
+                fill(&fd).map_err(filled)?;
+                let unnamed = format!("/proc/self/fd/{}", fd.as_raw_fd());
+                return rustix::fs::linkat(CWD, unnamed, &self.fd, name, AtFlags::SYMLINK_FOLLOW).map_err(failed);
+            }
+            // Not every file system has files without a name.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(FILE_MODE)).map_err(failed)?;
+        fill(&fd).map_err(|errno| {
+            // The first error is the one to tell; the file is ours, for it was not there before.
+            let _left = rustix::fs::unlinkat(&self.fd, name, AtFlags::empty());
+            filled(errno)
         })
     }
 
@@ -356,5 +374,25 @@ mod tests {
         assert_eq!(folder.at_most(3).unwrap(), ["a", "b", "c"]);
         let error = folder.at_most(2).unwrap_err();
         assert!(error.to_string().contains("has more than 2 files"), "{error}");
+    }
+
+    #[test]
+    fn a_volume_has_its_name_once_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path().to_str().unwrap()).unwrap();
+        let request = Request::parse("<volume><name>v</name><capacity>4096</capacity></volume>").unwrap();
+        let half = |fd: &OwnedFd| {
+            fill(fd, &request)?;
+            assert_eq!(folder.names().unwrap(), [""; 0]);
+            // Somebody else is faster.
+            File::create_new(dir.path().join("v")).unwrap();
+            Ok(())
+        };
+        let error = folder.create_with(&request, half).unwrap_err();
+        assert!(error.code() == VOLUME_EXISTS, "{error}");
+        assert_eq!(dir.path().join("v").metadata().unwrap().len(), 0);
+        std::fs::remove_file(dir.path().join("v")).unwrap();
+        folder.create(&request).unwrap();
+        assert_eq!(dir.path().join("v").metadata().unwrap().len(), 4096);
     }
 }
