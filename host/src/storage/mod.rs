@@ -10,6 +10,7 @@ mod lane;
 mod permissions;
 mod pool;
 mod record;
+mod recovery;
 mod size;
 mod store;
 mod sys;

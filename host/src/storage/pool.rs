@@ -7,6 +7,7 @@ use super::volume::Request;
 use super::{Definition, Figures, NO_VOLUME, POOL_BUILT, Volume, fault};
 use driver_api::error::{Code, Result};
 use driver_api::kit::xml::Element;
+use driver_api::types::uuid::Uuid;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,11 +178,20 @@ impl Pool {
         document.with_attr_opt(AUTOSTART, self.autostart.then_some("yes"))
     }
 
-    pub(super) fn recorded(mut document: Element) -> Result<Self> {
+    /// The pool of a record, which is kept under this UUID.
+    ///
+    /// # Errors
+    /// As [`Definition::parse`], and 1 when it is another pool's.
+    pub(super) fn recorded(uuid: Uuid, mut document: Element) -> Result<Self> {
         let autostart = document.take_attr(AUTOSTART).is_some();
+        let definition = Definition::from_element(document)?;
+        if definition.uuid != uuid {
+            let message = format!("the pool in it has the UUID '{}'", definition.uuid);
+            return Err(fault(Code::INTERNAL, message));
+        }
         Ok(Self {
             autostart,
-            ..Self::new(Definition::from_element(document)?)
+            ..Self::new(definition)
         })
     }
 

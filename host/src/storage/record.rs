@@ -63,9 +63,9 @@ pub(super) fn remove(folder: &Path, uuid: Uuid) -> Result<()> {
     })
 }
 
-/// What the files of a folder hold, as far as `read` can make something of it; damaged ones are set aside. A folder that is not
-/// there has none.
-pub(super) fn read_all<T>(folder: &Path, read: impl Fn(Element) -> Result<T>) -> Vec<T> {
+/// What the files of a folder hold, as far as `read` can make something of it, which is given the UUID that a file is named
+/// after; damaged ones are set aside. A folder that is not there has none.
+pub(super) fn read_all<T>(folder: &Path, read: impl Fn(Uuid, Element) -> Result<T>) -> Vec<T> {
     let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
@@ -77,18 +77,38 @@ pub(super) fn read_all<T>(folder: &Path, read: impl Fn(Element) -> Result<T>) ->
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "xml"));
     paths.sort_unstable();
     let one = |path: PathBuf| {
-        let document = fs::read(&path)
-            .map_err(|cause| fault(Code::SYSTEM_ERROR, "the file can not be read").because(cause))
-            .and_then(|text| parse(&text, ORIGIN, &Limits::default()))
-            .and_then(&read);
+        let document = named(&path).and_then(|uuid| {
+            fs::read(&path)
+                .map_err(|cause| fault(Code::SYSTEM_ERROR, "the file can not be read").because(cause))
+                .and_then(|text| parse(&text, ORIGIN, &Limits::default()))
+                .and_then(|document| read(uuid, document))
+        });
         document
             .inspect_err(|error| {
-                let aside = path.with_added_extension("set-aside");
-                let kept =
-                    fs::rename(&path, &aside).map_or(path.display().to_string(), |()| aside.display().to_string());
-                tracing::warn!(file = %path.display(), kept, %error, "a pool's file is set aside");
+                let kept = set_aside(&path);
+                tracing::warn!(file = %path.display(), kept = %kept.display(), %error, "a pool's file is set aside");
             })
             .ok()
     };
     paths.into_iter().filter_map(one).take(LIST_MAX).collect()
+}
+
+/// The pool that a file is named after.
+fn named(path: &Path) -> Result<Uuid> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let uuid = stem.parse().ok();
+    // One that is written in another way would be a second file of its pool.
+    uuid.filter(|uuid: &Uuid| uuid.to_string() == *stem)
+        .ok_or_else(|| fault(Code::INTERNAL, format!("'{stem}' is not the UUID of a pool")))
+}
+
+/// Gives a file the first name that no other has: what was set aside before is somebody's to look at. Answers where it is now.
+fn set_aside(path: &Path) -> PathBuf {
+    let name = |number: u32| match number {
+        0 => path.with_added_extension("set-aside"),
+        number => path.with_added_extension(format!("set-aside.{number}")),
+    };
+    let free = (0..1000).map(name).find(|aside| aside.symlink_metadata().is_err());
+    free.filter(|aside| fs::rename(path, aside).is_ok())
+        .unwrap_or_else(|| path.to_owned())
 }

@@ -2,14 +2,19 @@
 
 use super::definition::clean;
 use super::folder::Folder;
-use super::lane::Errand;
+use super::recovery::bring_up;
 use super::{Build, Definition, LIST_MAX, NO_POOL, NO_VOLUME, Pool, Volume, fault, record};
 use crate::paths::Paths;
+use crate::supervisor::boot_id;
 use driver_api::error::{Code, Error, Result};
+use driver_api::kit::xml::Element;
 use driver_api::types::uuid::Uuid;
 use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// The mark of a record with the machine's boot that it is of.
+const BOOT: &str = "boot";
 
 type Pools = Arc<Vec<Arc<Pool>>>;
 
@@ -19,6 +24,7 @@ type Pools = Arc<Vec<Arc<Pool>>>;
 pub struct Storage {
     kept: PathBuf,
     running: PathBuf,
+    boot: String,
     changing: Mutex<()>,
     published: RwLock<Pools>,
 }
@@ -28,63 +34,72 @@ impl Storage {
     /// started, as far as their folders answer.
     #[must_use]
     pub fn open(paths: &Paths) -> Self {
-        let (kept, running) = (paths.state.join("pools"), paths.run.join("pools"));
-        let mut pools: Vec<Pool> = record::read_all(&kept, Pool::recorded);
-        for pool in &mut pools {
-            pool.persistent = true;
-        }
-        let ran = record::read_all(&running, Pool::recorded);
-        let mut starting: Vec<Uuid> = ran.iter().map(|pool| pool.definition.uuid).collect();
-        let transient = ran
-            .into_iter()
-            .filter(|ran| !pools.iter().any(|pool| same(pool, &ran.definition)));
-        let transient: Vec<Pool> = transient.collect();
-        pools.extend(transient);
-        starting.extend(
-            pools
-                .iter()
-                .filter(|pool| pool.autostart)
-                .map(|pool| pool.definition.uuid),
-        );
-        // All at once, so that folders that hang cost one deadline together.
-        let errands: Vec<_> = pools
-            .iter()
-            .map(|pool| {
-                starting
-                    .contains(&pool.definition.uuid)
-                    .then(|| pool.begin(&pool.looks, Folder::figures))
-            })
-            .collect();
-        for (pool, errand) in pools.iter_mut().zip(errands) {
-            let Some(errand) = errand else { continue };
-            match errand.and_then(Errand::wait) {
-                Ok(figures) => {
-                    *pool.last.lock() = figures;
-                    pool.active = true;
-                }
-                Err(error) => tracing::warn!(pool = pool.name(), %error, "a pool does not start"),
-            }
-        }
+        let boot = boot_id().unwrap_or_else(|error| {
+            tracing::error!(%error, "without the machine's boot id it is not told which pools are of this boot");
+            String::new()
+        });
         let storage = Self {
-            kept,
-            running,
+            kept: paths.state.join("pools"),
+            running: paths.run.join("pools"),
+            boot,
             changing: Mutex::default(),
             published: RwLock::default(),
         };
-        for pool in &pools {
+        let mut pools: Vec<Pool> = Vec::new();
+        for pool in record::read_all(&storage.kept, Pool::recorded) {
+            match pools.iter().find(|other| same(other, &pool.definition)) {
+                Some(other) => {
+                    let (uuid, other) = (pool.definition.uuid, other.name());
+                    tracing::warn!(pool = pool.name(), %uuid, other, "a kept pool is left out: another one has its name or folder");
+                }
+                None => pools.push(Pool {
+                    persistent: true,
+                    ..pool
+                }),
+            }
+        }
+        let mut ran = Vec::new();
+        for (pool, of_this_boot) in record::read_all(&storage.running, |uuid, document| storage.ran(uuid, document)) {
             let uuid = pool.definition.uuid;
-            let told = if pool.active {
-                record::write(&storage.running, uuid, &pool.record())
-            } else {
-                record::remove(&storage.running, uuid)
-            };
-            if let Err(error) = told {
+            let rival = pools.iter().find(|other| same(other, &pool.definition));
+            let rival = rival.filter(|other| other.definition.uuid != uuid);
+            if !of_this_boot || rival.is_some() {
+                tracing::info!(pool = pool.name(), %uuid, of_this_boot, "what ran is forgotten");
+                if let Err(error) = record::remove(&storage.running, uuid) {
+                    tracing::warn!(pool = pool.name(), %error, "a pool that ran can not be forgotten");
+                }
+                continue;
+            }
+            ran.push(uuid);
+            if !pools.iter().any(|other| other.definition.uuid == uuid) {
+                pools.push(pool);
+            }
+        }
+        bring_up(&mut pools, &ran);
+        for pool in &pools {
+            if let Err(error) = storage.note(pool) {
                 tracing::warn!(pool = pool.name(), %error, "the next host may not know whether a pool is active");
             }
         }
         pools.retain(|pool| pool.active || pool.persistent);
         *storage.published.write() = Arc::new(pools.into_iter().map(Arc::new).collect());
         storage
+    }
+
+    /// A pool that was active, and whether that was since the machine was booted.
+    fn ran(&self, uuid: Uuid, mut document: Element) -> Result<(Pool, bool)> {
+        let of_this_boot = document.take_attr(BOOT).is_some_and(|boot| boot == self.boot);
+        Ok((Pool::recorded(uuid, document)?, of_this_boot))
+    }
+
+    /// Writes whether a pool is active.
+    fn note(&self, pool: &Pool) -> Result<()> {
+        let uuid = pool.definition.uuid;
+        if pool.active {
+            record::write(&self.running, uuid, &pool.record().with_attr(BOOT, &self.boot))
+        } else {
+            record::remove(&self.running, uuid)
+        }
     }
 
     /// All pools, in the order in which they came.
@@ -324,6 +339,14 @@ impl Storage {
         self.keep(pool)
     }
 
+    /// Writes what is kept of a pool.
+    fn put(&self, uuid: Uuid, record: Option<&Element>) -> Result<()> {
+        match record {
+            Some(record) => record::write(&self.kept, uuid, record),
+            None => record::remove(&self.kept, uuid),
+        }
+    }
+
     /// Writes what the next host shall know of a pool, then shows it to all. The caller holds the lock of changes.
     fn keep(&self, pool: Pool) -> Result<Arc<Pool>> {
         let uuid = pool.definition.uuid;
@@ -332,13 +355,20 @@ impl Storage {
         if at.is_none() && pools.len() >= LIST_MAX {
             return Err(too_many());
         }
-        let record = pool.record();
-        for (folder, wanted) in [(&self.kept, pool.persistent), (&self.running, pool.active)] {
-            if wanted {
-                record::write(folder, uuid, &record)?;
-            } else {
-                record::remove(folder, uuid)?;
+        let record = |pool: &Pool| pool.persistent.then(|| pool.record());
+        let (was, is) = (at.and_then(|at| record(&pools[at])), record(&pool));
+        let text = |record: &Option<Element>| record.as_ref().map(ToString::to_string);
+        let changes = text(&was) != text(&is);
+        // Where nothing changes nothing is written: a pool can be stopped on a file system that is full.
+        if changes {
+            self.put(uuid, is.as_ref())?;
+        }
+        if let Err(error) = self.note(&pool) {
+            // What failed did not happen, also for the next host.
+            if changes && let Err(error) = self.put(uuid, was.as_ref()) {
+                tracing::error!(pool = pool.name(), %error, "what is kept of a pool is not what it is");
             }
+            return Err(error);
         }
         let gone = !pool.active && !pool.persistent;
         let pool = Arc::new(pool);

@@ -331,3 +331,65 @@ fn a_volume_that_a_program_has_locked_stays() {
     pool.delete_volume("v", || Ok(Vec::new())).unwrap();
     assert!(!lab.path("f/v").exists());
 }
+
+#[test]
+fn what_ran_in_another_boot_of_the_machine_does_not_run() {
+    let lab = Lab::new();
+    let storage = lab.open();
+    let kept = lab.started(&storage);
+    fs::create_dir(lab.path("g")).unwrap();
+    let passing = storage.create(&lab.xml("b", "g"), Build::No).unwrap().definition.uuid;
+    let next = lab.open();
+    assert!(next.by_uuid(kept).unwrap().active && next.by_uuid(passing).unwrap().active);
+    let record = |uuid: Uuid| lab.path(&format!("run/lockstep/pools/{uuid}.xml"));
+    for uuid in [kept, passing] {
+        let text = fs::read_to_string(record(uuid)).unwrap();
+        assert!(text.contains("boot='"), "{text}");
+        fs::write(record(uuid), text.replace("boot='", "boot='other-")).unwrap();
+    }
+    let booted = lab.open();
+    assert!(!booted.by_uuid(kept).unwrap().active);
+    refused(booted.by_uuid(passing), 49, "UUID");
+    assert!(!record(kept).exists() && !record(passing).exists());
+}
+
+#[test]
+fn a_file_that_is_not_its_pools_is_set_aside_and_replaces_nothing() {
+    let lab = Lab::new();
+    let storage = lab.open();
+    let uuid = storage.define(&lab.xml("a", "f")).unwrap().definition.uuid;
+    let file = |name: &str| lab.path("var/lib/lockstep/pools").join(name);
+    let text = fs::read_to_string(file(&format!("{uuid}.xml"))).unwrap();
+    let other = "11111111-2222-3333-4444-555555555555.xml";
+    fs::write(file(&format!("{other}.set-aside")), "of old").unwrap();
+    fs::write(file(other), &text).unwrap();
+    fs::write(file("copy.xml"), &text).unwrap();
+    // A pool of its own, but with the name of the other: it is left as it is.
+    let twin = "ffffffff-2222-3333-4444-555555555555";
+    fs::write(file(&format!("{twin}.xml")), text.replace(&uuid.to_string(), twin)).unwrap();
+    let next = lab.open();
+    assert_eq!(next.pools().len(), 1);
+    assert_eq!(
+        fs::read_to_string(file(&format!("{other}.set-aside"))).unwrap(),
+        "of old"
+    );
+    assert!(file(&format!("{other}.set-aside.1")).exists() && !file(other).exists());
+    assert!(file("copy.xml.set-aside").exists() && file(&format!("{twin}.xml")).exists());
+}
+
+#[test]
+fn what_is_kept_changes_with_the_pool_or_not_at_all() {
+    let lab = Lab::new();
+    let storage = lab.open();
+    let uuid = lab.started(&storage);
+    // In the way of every draft.
+    let block = |part: &str| fs::create_dir(lab.path(part).join(format!("lockstep/pools/{uuid}.new"))).unwrap();
+    block("run");
+    refused(storage.set_autostart(uuid, true), 38, "run/lockstep/pools");
+    assert!(!storage.by_uuid(uuid).unwrap().autostart);
+    assert!(!lab.open().by_uuid(uuid).unwrap().autostart);
+    // A pool that is kept already is stopped without a word being written.
+    block("var/lib");
+    storage.stop(uuid).unwrap();
+    refused(storage.set_autostart(uuid, true), 38, "var/lib/lockstep/pools");
+}

@@ -50,3 +50,4 @@ pub use attach::ConsoleMode;
 pub use confinement::{Layer, Layers, Security, Seen};
 pub use delivery::Sink;
 pub use guests::{Guests, Options};
+pub(crate) use process::boot_id;

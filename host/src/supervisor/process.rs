@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 /// The kernel's name for this run of the machine.
-pub(super) fn boot_id() -> io::Result<String> {
+pub(crate) fn boot_id() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
         .trim()
         .to_owned())
