@@ -217,7 +217,7 @@ mod tests {
                 "</target>",
                 "<permissions><owner>me</owner></permissions></target>",
                 27,
-                "owner 'me'",
+                "owner 'me' is no number of a user",
             ),
         ] {
             let error = Definition::parse(&PLAIN.replace(from, to)).unwrap_err();

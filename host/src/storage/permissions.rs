@@ -25,8 +25,8 @@ impl Permissions {
             let bits = u32::from_str_radix(text.trim(), 8).ok().filter(|mode| *mode <= 0o7777);
             bits.ok_or_else(|| element.error(ORIGIN, format!("mode '{text}' is not octal, such as 0600")))
         });
-        let owner = id(&mut element, "owner")?;
-        let group = id(&mut element, "group")?;
+        let owner = id(&mut element, "owner", "user")?;
+        let group = id(&mut element, "group", "group")?;
         // No label is set: what confines guests here has none.
         let _label = element.take_child("label");
         element.refuse_rest(ORIGIN, &["mode", "owner", "group", "label"])?;
@@ -53,7 +53,7 @@ impl Permissions {
 }
 
 /// A user or group by number; -1 says nothing.
-fn id(element: &mut Element, name: &str) -> Result<Option<u32>> {
+fn id(element: &mut Element, name: &str, what: &str) -> Result<Option<u32>> {
     let Some(text) = element.take_child_text(name) else {
         return Ok(None);
     };
@@ -64,6 +64,6 @@ fn id(element: &mut Element, name: &str) -> Result<Option<u32>> {
             .ok()
             .filter(|id| *id != u32::MAX)
             .map(Some)
-            .ok_or_else(|| element.error(ORIGIN, format!("{name} '{text}' is no number of one"))),
+            .ok_or_else(|| element.error(ORIGIN, format!("{name} '{text}' is no number of a {what}"))),
     }
 }
