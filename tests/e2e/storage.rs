@@ -315,6 +315,8 @@ fn hung() {
             command.spawn().expect("virsh runs")
         })
         .collect();
+    // They do not take what serves others.
+    assert_eq!(rows(&host.virsh(&["list", "--all"]).ok()), [""; 0]);
     for list in lists {
         let answer = Answer::of(&list.wait_with_output().unwrap());
         let message = answer.fails();

@@ -111,7 +111,7 @@ pub(super) fn create(host: &Dispatch, _: &Call<'_>, args: StorageVolCreateXml) -
 pub(super) fn delete(host: &Dispatch, _: &Call<'_>, args: StorageVolDelete) -> Result<()> {
     refuse_flags(args.flags, 0, "the removal of a volume")?;
     let pool = host.storage.by_name(&args.volume.pool)?;
-    pool.delete_volume(&args.volume.name, || uses(host))
+    pool.delete_volume(&args.volume.name, || host.storage.taken(uses(host)?))
 }
 
 /// The files of the disks of all domains that run or are about to, whichever driver runs them.

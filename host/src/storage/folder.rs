@@ -1,6 +1,7 @@
 //! `Folder`: a pool's folder, opened; everything in it is reached from the open folder and by one name.
 
 use super::permissions::Permissions;
+use super::taken::Taken;
 use super::volume::{Request, Volume};
 use super::{LIST_MAX, NO_VOLUME, VOLUME_EXISTS, fault, image, sys};
 use driver_api::error::{Code, Error, Result};
@@ -20,15 +21,6 @@ pub struct Figures {
     pub allocation: u64,
     /// What this host may still take.
     pub available: u64,
-}
-
-/// A file that is in use.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Use {
-    /// Its path.
-    pub file: String,
-    /// Who uses it, in words.
-    pub by: String,
 }
 
 /// An open folder.
@@ -266,18 +258,15 @@ impl Folder {
     ///
     /// # Errors
     /// 50 when there is none, 9 when it is a symbolic link, 87 when it is used or locked, 38.
-    pub(super) fn delete(&self, name: &str, uses: &[Use]) -> Result<()> {
+    pub(super) fn delete(&self, name: &str, uses: &[Taken]) -> Result<()> {
         let failed = |errno| system(format!("cannot remove '{name}' from the folder '{}'", self.path), errno);
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => Err(self.no_volume(name)),
             Err(errno) => Err(failed(errno)),
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {
-                    let is_it = |one: &&Use| {
-                        std::fs::metadata(&one.file)
-                            .is_ok_and(|meta| (meta.dev(), meta.ino()) == (stat.st_dev, stat.st_ino))
-                    };
-                    if let Some(Use { by, .. }) = uses.iter().find(is_it) {
+                    let is_it = |one: &&Taken| (one.device, one.inode) == (stat.st_dev, stat.st_ino);
+                    if let Some(Taken { by, .. }) = uses.iter().find(is_it) {
                         let message = format!("volume '{name}' in the folder '{}' is used by {by}", self.path);
                         return Err(fault(Code::RESOURCE_BUSY, message));
                     }

@@ -8,12 +8,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+/// How many errands may take all of their lane's time.
+const FEW: usize = 4;
+
 /// Errands of one kind to one folder. Once one of them is overdue, others fail at once: a folder that hangs costs its callers
-/// one deadline, not one each, and no more threads.
+/// one deadline, not one each, and no more threads. While a few are under way others wait for less: a folder that hangs must
+/// not take all threads that serve clients.
 #[derive(Debug)]
 pub(super) struct Lane {
-    folder: String,
+    // In words, for errors.
+    target: String,
     deadline: Duration,
+    patience: Duration,
     running: Mutex<Running>,
 }
 
@@ -44,10 +50,12 @@ impl Drop for Leave {
 }
 
 impl Lane {
-    pub(super) fn new(folder: &str, deadline: Duration) -> Arc<Self> {
+    /// A lane to what `target` says in words; beyond a few, errands wait for `patience` at most.
+    pub(super) fn new(target: &str, deadline: Duration, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
-            folder: folder.to_owned(),
+            target: target.to_owned(),
             deadline,
+            patience,
             running: Mutex::default(),
         })
     }
@@ -55,33 +63,34 @@ impl Lane {
     /// Begins `work` on a thread of its own.
     ///
     /// # Errors
-    /// 68 when an earlier errand is overdue, 38 when there is no thread.
+    /// 68 when an earlier errand is overdue or a few have been under way for too long, 38 when there is no thread.
     pub(super) fn begin<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<Errand<T>> {
         let now = Instant::now();
-        let leave = {
+        let (leave, time) = {
             let mut running = self.running.lock();
-            if running
-                .since
-                .values()
-                .any(|since| now.duration_since(*since) >= self.deadline)
-            {
+            // Numbers rise, so the first is the oldest.
+            let age = running.since.values().next().map(|since| now.duration_since(*since));
+            let time = if running.since.len() < FEW {
+                self.deadline
+            } else {
+                self.patience
+            };
+            if age.is_some_and(|age| age >= time) {
                 drop(running);
-                let message = format!(
-                    "the folder '{}' does not answer: an earlier look at it still waits",
-                    self.folder
-                );
+                let message = format!("{} does not answer: an earlier look at it still waits", self.target);
                 return Err(fault(Code::OPERATION_TIMEOUT, message));
             }
             let number = running.next;
             running.next += 1;
             running.since.insert(number, now);
-            Leave {
+            let leave = Leave {
                 lane: Arc::clone(self),
                 number,
-            }
+            };
+            (leave, time)
         };
         let (give, answer) = sync_channel(1);
         let thread = std::thread::Builder::new().name("storage".into()).spawn(move || {
@@ -92,17 +101,17 @@ impl Lane {
             let _gone = give.send(result);
         });
         thread.map_err(|cause| {
-            let message = format!("there is no thread to look at the folder '{}'", self.folder);
+            let message = format!("there is no thread to look at {}", self.target);
             fault(Code::SYSTEM_ERROR, message).because(cause)
         })?;
         let message = format!(
-            "the folder '{}' has not answered for {} seconds: look at the file system that it is on (what was begun goes on)",
-            self.folder,
-            self.deadline.as_secs()
+            "{} has not answered for {} seconds: look at the file system that it is on (what was begun goes on)",
+            self.target,
+            time.as_secs()
         );
         Ok(Errand {
             answer,
-            until: now + self.deadline,
+            until: now + time,
             overdue: fault(Code::OPERATION_TIMEOUT, message),
         })
     }
@@ -141,9 +150,11 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
+    const LONG: Duration = Duration::from_secs(600);
+
     #[test]
     fn work_is_answered_and_a_panic_is_told() {
-        let lane = Lane::new("/f", Duration::from_secs(600));
+        let lane = Lane::new("the folder '/f'", LONG, LONG);
         assert_eq!(lane.run(|| Ok(7)).unwrap(), 7);
         let error = lane.run(|| -> Result<()> { panic!("as tests do") }).unwrap_err();
         assert_eq!(error.code(), Code::INTERNAL);
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_hangs_costs_one_deadline_and_one_thread() {
-        let lane = Lane::new("/f", Duration::ZERO);
+        let lane = Lane::new("the folder '/f'", Duration::ZERO, LONG);
         let (free, hung) = channel::<()>();
         let (end, ended) = channel::<()>();
         let first = lane.begin(move || {
@@ -175,5 +186,35 @@ mod tests {
         // The answer that nobody waits for holds the last sender, and is dropped once the errand is off its lane.
         assert!(ended.recv().is_err());
         assert!(lane.running.lock().since.is_empty());
+    }
+
+    #[test]
+    fn beyond_a_few_errands_others_have_less_time() {
+        let lane = Lane::new("the folder '/f'", LONG, Duration::ZERO);
+        let begin = || {
+            let (free, hung) = channel::<()>();
+            let errand = lane.begin(move || {
+                let _freed = hung.recv();
+                Ok(())
+            });
+            (free, errand)
+        };
+        let few: Vec<_> = (0..FEW).map(|_| begin()).collect();
+        let error = begin().1.err().unwrap();
+        assert!(
+            error.code() == Code::OPERATION_TIMEOUT && error.to_string().contains("still waits"),
+            "{error}"
+        );
+        for (free, errand) in few {
+            drop(free);
+            errand.unwrap().wait().unwrap();
+        }
+        lane.run(|| Ok(())).unwrap();
+        // A burst on a folder that is healthy passes.
+        let lane = Lane::new("the folder '/f'", LONG, LONG);
+        let burst: Vec<_> = (0..4 * FEW).map(|_| lane.begin(|| Ok(()))).collect();
+        for errand in burst {
+            errand.unwrap().wait().unwrap();
+        }
     }
 }

@@ -7,6 +7,7 @@ mod definition;
 mod folder;
 mod image;
 mod lane;
+mod lanes;
 mod permissions;
 mod pool;
 mod record;
@@ -14,14 +15,16 @@ mod recovery;
 mod size;
 mod store;
 mod sys;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod volume;
 
 pub use definition::Definition;
-pub use folder::{Figures, Use};
+pub use folder::Figures;
 pub use pool::{Build, Pool};
 pub use store::Storage;
+pub use taken::{Taken, Use};
 pub use volume::{Format, Volume};
 
 use driver_api::error::{Code, Error, Origin};

@@ -1,8 +1,10 @@
 //! `Pool`: one pool as it is at one moment, and what can be looked at and changed in its folder.
 
 use super::definition::check_name;
-use super::folder::{Folder, Use};
+use super::folder::Folder;
 use super::lane::{Errand, Lane};
+use super::lanes::Lanes;
+use super::taken::Taken;
 use super::volume::Request;
 use super::{Definition, Figures, NO_VOLUME, POOL_BUILT, Volume, fault};
 use driver_api::error::{Code, Result};
@@ -10,13 +12,6 @@ use driver_api::kit::xml::Element;
 use driver_api::types::uuid::Uuid;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a look at a folder may take.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How long a change in a folder may take.
-const CHANGE: Duration = Duration::from_secs(30);
 
 /// The mark of a kept pool that starts with the host; clients set it by a call, never in their documents.
 const AUTOSTART: &str = "autostart";
@@ -49,10 +44,10 @@ pub struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(definition: Definition) -> Self {
+    pub(super) fn new(definition: Definition, lanes: &Lanes) -> Self {
         Self {
-            looks: Lane::new(&definition.path, LOOK),
-            changes: Lane::new(&definition.path, CHANGE),
+            looks: lanes.looks(&definition.path),
+            changes: lanes.changes(&definition.path),
             last: Arc::default(),
             definition,
             active: false,
@@ -166,7 +161,7 @@ impl Pool {
     ///
     /// # Errors
     /// 9 for a symbolic link, 87 for a file that is in use or locked, what `uses` answers, and as [`Self::volume`].
-    pub fn delete_volume(&self, name: &str, uses: impl FnOnce() -> Result<Vec<Use>>) -> Result<()> {
+    pub fn delete_volume(&self, name: &str, uses: impl FnOnce() -> Result<Vec<Taken>>) -> Result<()> {
         let name = self.volume(name)?.name;
         let uses = uses()?;
         self.change(move |folder| folder.delete(&name, &uses))
@@ -182,7 +177,7 @@ impl Pool {
     ///
     /// # Errors
     /// As [`Definition::parse`], and 1 when it is another pool's.
-    pub(super) fn recorded(uuid: Uuid, mut document: Element) -> Result<Self> {
+    pub(super) fn recorded(uuid: Uuid, mut document: Element, lanes: &Lanes) -> Result<Self> {
         let autostart = document.take_attr(AUTOSTART).is_some();
         let definition = Definition::from_element(document)?;
         if definition.uuid != uuid {
@@ -191,7 +186,7 @@ impl Pool {
         }
         Ok(Self {
             autostart,
-            ..Self::new(definition)
+            ..Self::new(definition, lanes)
         })
     }
 

@@ -7,7 +7,7 @@ use driver_api::error::{Code, Result};
 use driver_api::types::uuid::Uuid;
 
 /// How many folders are looked at at once when the host starts.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 /// Starts pools that `ran` or shall start with the host, as far as their folders answer. Whether one that ran is active does not
 /// depend on how fast its folder is.

@@ -2,7 +2,9 @@
 
 use super::definition::clean;
 use super::folder::Folder;
+use super::lanes::Lanes;
 use super::recovery::bring_up;
+use super::taken::{Taken, Use, resolve};
 use super::{Build, Definition, LIST_MAX, NO_POOL, NO_VOLUME, Pool, Volume, fault, record};
 use crate::paths::Paths;
 use crate::supervisor::boot_id;
@@ -25,6 +27,7 @@ pub struct Storage {
     kept: PathBuf,
     running: PathBuf,
     boot: String,
+    lanes: Lanes,
     changing: Mutex<()>,
     published: RwLock<Pools>,
 }
@@ -42,11 +45,12 @@ impl Storage {
             kept: paths.state.join("pools"),
             running: paths.run.join("pools"),
             boot,
+            lanes: Lanes::default(),
             changing: Mutex::default(),
             published: RwLock::default(),
         };
         let mut pools: Vec<Pool> = Vec::new();
-        for pool in record::read_all(&storage.kept, Pool::recorded) {
+        for pool in record::read_all(&storage.kept, |uuid, document| storage.kept(uuid, document)) {
             match pools.iter().find(|other| same(other, &pool.definition)) {
                 Some(other) => {
                     let (uuid, other) = (pool.definition.uuid, other.name());
@@ -86,10 +90,14 @@ impl Storage {
         storage
     }
 
+    fn kept(&self, uuid: Uuid, document: Element) -> Result<Pool> {
+        Pool::recorded(uuid, document, &self.lanes)
+    }
+
     /// A pool that was active, and whether that was since the machine was booted.
     fn ran(&self, uuid: Uuid, mut document: Element) -> Result<(Pool, bool)> {
         let of_this_boot = document.take_attr(BOOT).is_some_and(|boot| boot == self.boot);
-        Ok((Pool::recorded(uuid, document)?, of_this_boot))
+        Ok((Pool::recorded(uuid, document, &self.lanes)?, of_this_boot))
     }
 
     /// Writes whether a pool is active.
@@ -158,6 +166,14 @@ impl Storage {
         Ok((pool, volume))
     }
 
+    /// The files that are in use, whatever their paths; no pool waits for one that does not answer.
+    ///
+    /// # Errors
+    /// 38 when one can not be looked at, 68 when one does not answer.
+    pub fn taken(&self, uses: Vec<Use>) -> Result<Vec<Taken>> {
+        resolve(uses, |one| self.lanes.file(&one.file, &one.by))
+    }
+
     /// Keeps a pool that a document describes, or describes one anew.
     ///
     /// # Errors
@@ -169,23 +185,22 @@ impl Storage {
         let old = self.rival(&definition)?;
         let pool = match old {
             Some(old) => {
-                if old.active && old.definition.path != definition.path {
+                let moved = old.definition.path != definition.path;
+                if moved {
                     old.need_inactive("given another folder")?;
                 }
-                let moved = old.definition.path != definition.path;
-                let fresh = Pool::new(definition);
+                let fresh = Pool::new(definition, &self.lanes);
                 Pool {
-                    looks: if moved { fresh.looks } else { Arc::clone(&old.looks) },
-                    changes: if moved { fresh.changes } else { Arc::clone(&old.changes) },
                     last: if moved { fresh.last } else { Arc::clone(&old.last) },
-                    definition: fresh.definition,
+                    active: old.active,
                     persistent: true,
-                    ..*old
+                    autostart: old.autostart,
+                    ..fresh
                 }
             }
             None => Pool {
                 persistent: true,
-                ..Pool::new(definition)
+                ..Pool::new(definition, &self.lanes)
             },
         };
         self.keep(pool)
@@ -196,7 +211,7 @@ impl Storage {
     /// # Errors
     /// As [`Self::define`] and [`Self::start`].
     pub fn create(&self, document: &str, build: Build) -> Result<Arc<Pool>> {
-        let pool = Pool::new(Definition::parse(document)?);
+        let pool = Pool::new(Definition::parse(document)?, &self.lanes);
         if let Some(old) = self.rival(&pool.definition)? {
             // A document of a pool that is kept starts it, but does not describe it anew.
             if old.definition.path != pool.definition.path {

@@ -295,14 +295,14 @@ fn volumes_are_made_and_removed_in_their_folder_alone() {
         }]
     };
     refused(
-        pool.delete_volume("full", || Ok(uses("other-name"))),
+        pool.delete_volume("full", || storage.taken(uses("other-name"))),
         87,
         "is used by a guest",
     );
     // Nobody knows who uses it: it stays.
     let unknown = || Err(super::fault(Code::INTERNAL, "no answer"));
     refused(pool.delete_volume("full", unknown), 1, "no answer");
-    pool.delete_volume("full", || Ok(uses("f/sparse"))).unwrap();
+    pool.delete_volume("full", || storage.taken(uses("f/sparse"))).unwrap();
     assert!(!lab.path("f/full").exists() && lab.path("other-name").exists());
 }
 
