@@ -1,12 +1,17 @@
 //! The fuzz targets' entry points over their seeds and over random bytes.
 
 use lockstep::rpc::fuzzing::{frames, payload};
+use lockstep::storage::fuzzing::check_documents;
 use proptest::prelude::*;
 use std::path::Path;
 
 #[test]
 fn every_seed_is_harmless() {
-    for (target, run) in [("frame", frames as fn(&[u8])), ("xdr", payload)] {
+    for (target, run) in [
+        ("frame", frames as fn(&[u8])),
+        ("xdr", payload),
+        ("storage_xml", check_documents),
+    ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../tests/fuzz/seeds")
             .join(target);
@@ -29,6 +34,14 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #[test]
+    fn names_and_paths_of_pools_are_harmless(name in "\\PC{0,8}|[ &<>.a]{1,4}", path in "(/|//|\\.|\\.\\.|[ a]|\\PC){0,9}") {
+        let escape = |text: String| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let (name, path) = (escape(name), escape(path));
+        let document = format!("<pool type='dir'><name>{name}</name><target><path>/{path}</path></target></pool>");
+        check_documents(document.as_bytes());
+    }
+
     #[test]
     fn random_payloads_are_harmless(bytes in words(), cut in 0_usize..4) {
         payload(&bytes[..bytes.len().saturating_sub(cut)]);

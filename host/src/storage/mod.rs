@@ -5,6 +5,7 @@
 
 mod definition;
 mod folder;
+pub mod fuzzing;
 mod image;
 mod lane;
 mod lanes;
