@@ -48,6 +48,7 @@ use driver_api::types::uuid::Uuid;
 use session::Sessions;
 use stats::{address, block, bulk, cpu, interface, memory, vcpu};
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Level;
@@ -76,6 +77,7 @@ pub struct Dispatch {
     suspender: Suspender,
     endings: Endings,
     storage: Storage,
+    run: PathBuf,
     _events: Subscription,
 }
 
@@ -106,6 +108,7 @@ impl Dispatch {
             machine,
             endings: Endings::default(),
             storage: Storage::open(paths),
+            run: paths.run.clone(),
             _events: events,
         })
     }

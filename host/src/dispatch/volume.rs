@@ -120,7 +120,8 @@ pub(super) fn delete(host: &Dispatch, _: &Call<'_>, args: StorageVolDelete) -> R
 /// 87 while a driver that may have guests is out of service, else what a driver answers: a file of which nobody knows whether
 /// it is used stays.
 fn uses(host: &Dispatch) -> Result<Vec<Use>> {
-    if let Some(name) = host.plugins.missing_virts().first() {
+    // A driver that never came up here has no run folder, and no guests.
+    if let Some(name) = host.plugins.missing_virts(|name| host.run.join(name).exists()).first() {
         let message = format!(
             "the plug-in '{name}' is out of service, and guests of it may use any file: mend or remove it ('lockstep plugins' \
              says why), then restart the host"

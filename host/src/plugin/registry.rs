@@ -191,10 +191,10 @@ impl Plugins {
         self.shared.virts()
     }
 
-    /// The drivers that are out of service while guests of theirs may run, by name. A file that does not tell what it is may be
-    /// such a driver.
+    /// The drivers that are out of service while guests of theirs may run, by name: those that were `used` on this host, which is
+    /// asked with a driver's name. A file that does not tell what it is may be the driver that it is named after.
     #[must_use]
-    pub fn missing_virts(&self) -> Vec<String> {
+    pub fn missing_virts(&self, used: impl Fn(&str) -> bool) -> Vec<String> {
         let slots = self.shared.slots.read().clone();
         let in_service = |slot: &Slot| {
             let plugin = slot.ready();
@@ -204,7 +204,13 @@ impl Plugins {
         let served = |name: &String| slots.iter().any(|slot| in_service(slot) && slot.name() == *name);
         let may_have_guests = |slot: &&Arc<Slot>| slot.facts.as_ref().is_none_or(|facts| facts.kind & KIND_VIRT != 0);
         let names = slots.iter().filter(may_have_guests).map(|slot| slot.name());
-        names.filter(|name| !served(name)).collect()
+        let used = |name: &String| {
+            let of_file = name
+                .strip_prefix("lib")
+                .and_then(|name| name.strip_suffix("_driver.so"));
+            used(of_file.unwrap_or(name))
+        };
+        names.filter(|name| !served(name) && used(name)).collect()
     }
 
     /// The names of all guests that run, whichever driver runs them; a driver that does not answer has none.
