@@ -19,6 +19,9 @@ use std::sync::{Arc, OnceLock};
 /// The number under which the lock manager knows the driver.
 pub(super) const NUMBER: u32 = 1;
 
+/// The call in which a driver is told of its guests.
+pub(super) const TOLD: &str = "guest_event";
+
 /// One driver's side of the bench; never freed, since the driver keeps its address.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -117,7 +120,7 @@ impl Desk {
             return;
         };
         // What it answers is between the driver and its log: a host only logs it as well.
-        let _logged = self.call(0, "guest_event", loaded, |driver, call| {
+        let _logged = self.call(0, TOLD, loaded, |driver, call| {
             let nobody = || Error::new(Code::NO_SUPPORT, Origin::NONE, "a driver without domains has no guests");
             driver.virt().ok_or_else(nobody)?.guest_event(call, guest, event)
         });

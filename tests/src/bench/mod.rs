@@ -29,6 +29,7 @@ use driver_api::lock::level::{Level, Update};
 use driver_api::types::domain::DomainEvent;
 use driver_api::types::filter::PortRequest;
 use driver_api::types::uuid::Uuid;
+use lockstep::lock::status::Party;
 use lockstep::lock::{CallSpec, Caller, Locks};
 use lockstep::paths::Paths;
 use lockstep::plugin::GuestRoom;
@@ -36,6 +37,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How long a driver may take over what it is told of a guest.
+const NEWS: Duration = Duration::from_secs(5);
 
 /// A driver in service on the bench. Dropping it changes nothing: drivers are for the life of a process.
 #[derive(Clone, Debug)]
@@ -230,20 +234,29 @@ impl Bench {
     /// # Errors
     /// Something is.
     pub fn expect_nothing_held(&self) -> Outcome {
-        let status = self.locks().status();
-        for lock in &status.locks {
-            let ours = |party: &&lockstep::lock::status::Party| party.call != writer::NAME;
-            if let Some(party) = lock.holders.iter().find(ours) {
-                let uuid = lock.uuid.as_deref().unwrap_or_default();
-                let level = &lock.level;
-                return Err(Failure::new(format!("{level} {uuid} is still held, by {party}")));
-            }
+        // A guest's end is told to the driver whenever it comes: such a call is on its way and has forgotten nothing.
+        let mut held = None;
+        let _over = self.wait(NEWS, |bench| {
+            held = bench.held();
+            held.as_ref().is_none_or(|(_, party)| party.call != desk::TOLD)
+        });
+        if let Some((lock, party)) = held {
+            return Err(Failure::new(format!("{lock} is still held, by {party}")));
         }
-        if let Some(job) = status.jobs.first() {
+        if let Some(job) = self.locks().status().jobs.first() {
             let (what, uuid) = (&job.what, &job.uuid);
             return Err(Failure::new(format!("job '{what}' on domain '{uuid}' never ended")));
         }
         Ok(())
+    }
+
+    /// A lock that somebody holds who is not the bench, and who it is.
+    fn held(&self) -> Option<(String, Party)> {
+        self.locks().status().locks.into_iter().find_map(|lock| {
+            let party = lock.holders.into_iter().find(|party| party.call != writer::NAME)?;
+            let uuid = lock.uuid.as_deref().unwrap_or_default();
+            Some((format!("{} {uuid}", lock.level), party))
+        })
     }
 
     /// Waits until `ready` answers true, at most so long; says whether it did.
