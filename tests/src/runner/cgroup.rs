@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Processes and threads of one check, its guests among them.
 const MOST: u32 = 2_048;
 
+/// Controllers of version 2 that guests are kept under. Where version 1 has them, those that are left to version 2 matter to nobody.
+const KEEPING: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+
 /// How long what was killed may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -98,12 +101,12 @@ impl Hierarchy {
         entered
     }
 
-    /// Whether a group below has the controllers of this one, so that nothing is lost by being in it.
+    /// Whether a group below has the controllers of this one that guests are kept under, so that nothing is lost by being in it.
     fn lends(&self) -> bool {
         let words = |file: &str| fs::read_to_string(self.own.join(file)).unwrap_or_default();
-        let lent = words("cgroup.subtree_control");
-        let has_pids = |words: &str| words.split_whitespace().any(|word| word == "pids");
-        !self.controllers.is_empty() || has_pids(&lent) || words("cgroup.controllers").trim().is_empty()
+        let (there, lent) = (words("cgroup.controllers"), words("cgroup.subtree_control"));
+        let has = |words: &str, name: &str| words.split_whitespace().any(|word| word == name);
+        !self.controllers.is_empty() || has(&lent, "pids") || !KEEPING.iter().any(|name| has(&there, name))
     }
 }
 
