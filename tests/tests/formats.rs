@@ -2,31 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod suite;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
-/// The folder of this build's libraries, with the drivers built.
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Path::new(env!("CARGO_BIN_EXE_conformance"))
-        .parent()
-        .unwrap()
-        .to_path_buf();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--target-dir"])
-        .arg(built.parent().unwrap());
-    cargo.args(["--package", "misbehave-driver", "--package", "hello-driver"]);
-    assert!(
-        cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap()
-            .success()
-    );
-    built
-});
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| suite::built(&["misbehave-driver", "hello-driver"]));
 
 fn run(driver: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_conformance"))

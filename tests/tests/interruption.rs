@@ -2,27 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod suite;
+
 use conformance::wait;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use suite::MARK;
 
 /// A driver that loops for ever when its option says so.
-static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Path::new(env!("CARGO_BIN_EXE_conformance")).parent().unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "misbehave-driver", "--target-dir"]);
-    let built_well = cargo
-        .arg(built.parent().unwrap())
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built_well.unwrap().success());
-    built.join("libmisbehave_driver.so")
-});
-
-/// The variable by which processes of one run are known again.
-const MARK: &str = "CONFORMANCE_TEST_MARK";
+static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| suite::built(&["misbehave-driver"]).join("libmisbehave_driver.so"));
 
 /// A folder of temporary files, which is also the mark of the runs that have it.
 struct Place(tempfile::TempDir);
@@ -106,18 +96,7 @@ impl Place {
 
     /// The command lines of runs' processes.
     fn commands(&self) -> Vec<String> {
-        let wanted = format!("{MARK}={}", self.path().display());
-        let carries = |path: &Path| {
-            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-            environment
-                .split(|byte| *byte == 0)
-                .any(|line| line == wanted.as_bytes())
-        };
-        let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        let paths = entries.map(|entry| entry.path()).filter(|path| carries(path));
-        paths
-            .map(|path| std::fs::read_to_string(path.join("cmdline")).unwrap_or_default())
-            .collect()
+        suite::left(&self.path().to_string_lossy())
     }
 }
 

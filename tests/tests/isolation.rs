@@ -2,33 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod suite;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
+use suite::{MARK, left};
 
-/// The folder of this build's libraries, with the drivers built.
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Path::new(env!("CARGO_BIN_EXE_conformance"))
-        .parent()
-        .unwrap()
-        .to_path_buf();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--target-dir"])
-        .arg(built.parent().unwrap());
-    cargo.args(["--package", "misbehave-driver", "--package", "hello-driver"]);
-    assert!(
-        cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap()
-            .success()
-    );
-    built
-});
-
-/// The variable by which processes of one run are known again.
-const MARK: &str = "CONFORMANCE_TEST_MARK";
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| suite::built(&["misbehave-driver", "hello-driver"]));
 
 /// One run of the suite over the driver that misbehaves as told, behind these walls.
 fn run(fault: &str, walls: &str) -> (Output, String) {
@@ -56,23 +37,6 @@ fn run_with(fault: &str, walls: &str, arguments: &[&str]) -> (Output, String) {
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
     assert!(left.is_empty(), "{fault}: left behind: {left:?}");
     (output, mark)
-}
-
-/// Processes that still carry a run's mark.
-fn left(mark: &str) -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let carries = |path: &Path| {
-        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-        let wanted = format!("{MARK}={mark}");
-        environment
-            .split(|byte| *byte == 0)
-            .any(|line| line == wanted.as_bytes())
-    };
-    entries
-        .map(|entry| entry.path())
-        .filter(|path| carries(path))
-        .map(|path| std::fs::read_to_string(path.join("cmdline")).unwrap_or_default())
-        .collect()
 }
 
 /// The driver's fault is the verdict, told with these words, and nobody is left.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod suite;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -9,26 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-/// The folder of this build's programs and libraries, with the drivers and the host built.
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Path::new(env!("CARGO_BIN_EXE_conformance"))
-        .parent()
-        .unwrap()
-        .to_path_buf();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--target-dir"])
-        .arg(built.parent().unwrap());
-    cargo.args(["-p", "lockstep", "-p", "misbehave-driver", "-p", "hello-driver"]);
-    assert!(
-        cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap()
-            .success()
-    );
-    built
-});
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| suite::built(&["lockstep", "misbehave-driver", "hello-driver"]));
 
 fn hello() -> PathBuf {
     BUILT.join("libhello_driver.so")
