@@ -205,6 +205,29 @@ pub struct Check {
     pub run: fn(&Ctx) -> Outcome,
 }
 
+/// A must that needs no root.
+pub(crate) const fn must(
+    id: &'static str,
+    title: &'static str,
+    clause: &'static str,
+    needs: &'static [&'static str],
+    why: &'static str,
+    fix: &'static str,
+    run: fn(&Ctx) -> Outcome,
+) -> Check {
+    Check {
+        id,
+        title,
+        clause,
+        level: Level::Must,
+        needs,
+        privileged: false,
+        why,
+        fix,
+        run,
+    }
+}
+
 /// What a check has: a plug-in, a folder of its own, fixtures, a seed.
 #[derive(Clone, Debug)]
 pub struct Ctx {

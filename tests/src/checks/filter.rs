@@ -1,20 +1,22 @@
 //! Filters: they are defined, shown, changed and undefined as the interface says.
 
+mod document;
 pub(crate) mod graph;
 pub(crate) mod hostile;
 pub(crate) mod keeping;
 pub(crate) mod locking;
+mod name;
 pub(crate) mod paper;
 pub(crate) mod port;
 pub(crate) mod racing;
 pub(crate) mod view;
 
 use crate::bench::Bench;
-use crate::check::{Check, Ctx, Expect, Failure, Level, Outcome};
+use crate::check::{self, Check, Ctx, Expect, Outcome};
 use crate::{ensure, ensure_eq};
 use driver_api::error::{Code, Error, Origin};
 use driver_api::types::uuid::Uuid;
-use paper::{BAD_PART, NO_DOCUMENT, OTHER, RULE};
+use paper::{OTHER, RULE};
 use view::View;
 
 /// What filter checks need.
@@ -29,17 +31,7 @@ pub(crate) const fn must(
     fix: &'static str,
     run: fn(&Ctx) -> Outcome,
 ) -> Check {
-    Check {
-        id,
-        title,
-        clause,
-        level: Level::Must,
-        needs: NEEDS,
-        privileged: false,
-        why,
-        fix,
-        run,
-    }
+    check::must(id, title, clause, NEEDS, why, fix, run)
 }
 
 pub(crate) const CHECKS: &[Check] = &[
@@ -105,7 +97,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "filter.round-trip",
         "`virsh nwfilter-edit` takes what is shown, changes a line and defines it.",
         "Print everything that was read, in a form that is read as the same.",
-        goes_round,
+        document::goes_round,
     ),
     must(
         "FILT-009",
@@ -113,7 +105,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "filter.round-trip",
         "A rule that is dropped in silence is a hole in a firewall that somebody believes in.",
         "Keep each rule with each attribute; refuse what can not be kept.",
-        nothing_is_lost,
+        document::nothing_is_lost,
     ),
     must(
         "FILT-010",
@@ -121,7 +113,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "filter.round-trip",
         "A misspelt attribute that is dropped in silence makes a rule match more than was meant.",
         "Refuse unknown elements and attributes, and quote the name; `Element::refuse_rest` does both.",
-        unknown_is_kept_or_named,
+        document::unknown_is_kept_or_named,
     ),
     must(
         "FILT-011",
@@ -129,7 +121,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "filter.define",
         "A client tells a bad document from a broken host by the number.",
         "Map every failure of the parser to `Code::XML_ERROR` or one of its kin.",
-        no_document_is_27,
+        document::no_document_is_27,
     ),
     must(
         "FILT-012",
@@ -137,7 +129,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "filter.define",
         "A rule with a port of 70000 or an unknown action has no meaning that all would agree on.",
         "Validate the whole document before anything is changed.",
-        bad_parts_are_refused,
+        document::bad_parts_are_refused,
     ),
     must(
         "FILT-013",
@@ -312,157 +304,6 @@ fn taken_uuid_is_9(ctx: &Ctx) -> Outcome {
     view.is_still_so(&bench, "define_filter of a taken UUID")
 }
 
-fn names(error: &Error, what: &str) -> Outcome {
-    ensure!(
-        error.to_string().contains(what),
-        "the error's text: expected that it names '{what}', found: {error}"
-    );
-    Ok(())
-}
-
-fn goes_round(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    let documents = [
-        ctx.filter(1),
-        ctx.changed_filter(2),
-        paper::nth(ctx, 3, &format!("{RULE}{OTHER}")),
-    ];
-    for (n, document) in (1..).zip(&documents) {
-        bench
-            .define_filter(document)
-            .succeeds(format_args!("define_filter number {n}"))?;
-    }
-    let view = View::of(&bench)?;
-    for n in 1..=documents.len() {
-        let xml = bench.filter_xml(ctx.uuid(n)).succeeds("filter_xml")?;
-        bench
-            .define_filter(&xml)
-            .succeeds("define_filter of what filter_xml has shown")?;
-    }
-    view.is_still_so(&bench, "define_filter of what filter_xml has shown")?;
-    let xml = bench.filter_xml(ctx.uuid(1)).succeeds("filter_xml")?;
-    bench.undefine_filter(ctx.uuid(1)).succeeds("undefine_filter")?;
-    bench
-        .define_filter(&xml)
-        .succeeds("define_filter of what filter_xml has shown, after undefine_filter")?;
-    view.is_still_so(&bench, "undefine_filter and define_filter of what filter_xml has shown")
-}
-
-fn nothing_is_lost(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    let rich = "<filterref filter='not-there-yet'><parameter name='DHCPSERVER' value='10.0.0.1'/></filterref>\
-                <rule action='drop' direction='inout' priority='-10' statematch='false'>\
-                <tcp srcipaddr='10.1.2.3' srcipmask='24' dstportstart='20' dstportend='25' comment='mail &amp; more'/></rule>\
-                <rule action='reject' direction='out' priority='700'><icmp type='8' code='0'/></rule>\
-                <rule action='accept' direction='in' priority='1000'><all/></rule>";
-    for (n, document) in [
-        (1, ctx.filter(1)),
-        (2, ctx.changed_filter(2)),
-        (3, paper::nth(ctx, 3, rich)),
-    ] {
-        bench
-            .define_filter(&document)
-            .succeeds(format_args!("define_filter number {n}"))?;
-        let xml = bench.filter_xml(ctx.uuid(n)).succeeds("filter_xml")?;
-        let lost = paper::lost(
-            &paper::read("the document", &document)?,
-            &paper::read("filter_xml", &xml)?,
-        );
-        if let Some(lost) = lost {
-            return Err(Failure::new(format!(
-                "filter_xml: expected all that was defined, found no {lost} in {xml:?}"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn unknown_is_kept_or_named(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    let documents = [
-        paper::nth(ctx, 1, &format!("{RULE}<strangething/>")),
-        paper::nth(ctx, 1, &RULE.replace("<tcp ", "<tcp strangething='22' ")),
-        paper::nth(ctx, 1, &RULE.replace("<rule ", "<rule strangething='1' ")),
-        paper::nth(ctx, 1, &RULE.replace("<tcp ", "<strangething ")),
-        paper::nth(ctx, 1, RULE).replace("<filter ", "<filter strangething='1' "),
-    ];
-    let before = View::of(&bench)?;
-    for document in documents {
-        match bench.define_filter(&document) {
-            Ok(_) => {
-                let xml = bench.filter_xml(ctx.uuid(1)).succeeds("filter_xml")?;
-                ensure!(
-                    xml.contains("strangething"),
-                    "define_filter of {document:?}: expected that 'strangething' is kept or refused, found that it was dropped"
-                );
-                bench.undefine_filter(ctx.uuid(1)).succeeds("undefine_filter")?;
-            }
-            Err(error) => {
-                names(&error, "strangething")
-                    .map_err(|failure| failure.when(format_args!("define_filter of {document:?}")))?;
-            }
-        }
-        before.is_still_so(&bench, "a filter with 'strangething' in it, refused or undefined")?;
-    }
-    Ok(())
-}
-
-fn no_document_is_27(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    bench.define_filter(&ctx.filter(1)).succeeds("define_filter")?;
-    let view = View::of(&bench)?;
-    let valid = ctx.filter(2);
-    let half = &valid[..valid.len() / 2];
-    let documents = [
-        "",
-        " ",
-        "filter",
-        "<filter",
-        half,
-        "<domain><name>x</name></domain>",
-        "<filterbinding/>",
-        "<a/><b/>",
-    ];
-    for document in documents {
-        let what = format!("define_filter of {document:?}");
-        let error = bench.define_filter(document).fails_with(NO_DOCUMENT, &what)?;
-        ensure!(
-            !error.message().is_empty(),
-            "{what}: expected an error in words, found an empty one"
-        );
-        view.is_still_so(&bench, what)?;
-    }
-    bench.expect_nothing_held()
-}
-
-fn bad_parts_are_refused(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    bench.define_filter(&ctx.filter(1)).succeeds("define_filter")?;
-    let view = View::of(&bench)?;
-    let rule = |from: &str, to: &str| paper::nth(ctx, 2, &RULE.replace(from, to));
-    let mut documents = vec![
-        paper::nth(ctx, 2, RULE).replace(&format!("name='{}'", ctx.name(2)), ""),
-        paper::nth(ctx, 2, RULE).replace(&ctx.name(2), ""),
-        paper::nth(ctx, 2, RULE).replace(&ctx.uuid(2).to_string(), "not-a-uuid"),
-        rule("action='drop'", "action='dorp'"),
-        rule("action='drop'", ""),
-        rule("direction='in'", "direction='sideways'"),
-        rule("priority='500'", "priority='much'"),
-        paper::nth(ctx, 2, "<filterref/>"),
-    ];
-    let invalid = &ctx.fixtures().filter.invalid;
-    documents.extend(invalid.iter().map(|template| {
-        let (name, uuid) = (ctx.name(2), ctx.uuid(2).to_string());
-        template.replace("@NAME@", &name).replace("@UUID@", &uuid)
-    }));
-    for document in documents {
-        let what = format!("define_filter of {document:?}");
-        bench.define_filter(&document).fails_with(BAD_PART, &what)?;
-        view.is_still_so(&bench, what)?;
-    }
-    bench.expect_nothing_held()
-}
-
 fn unknown_flags_are_8(ctx: &Ctx) -> Outcome {
     let bench = ctx.bench()?;
     bench.define_filter(&ctx.filter(1)).succeeds("define_filter")?;
@@ -489,6 +330,14 @@ fn unknown_flags_are_8(ctx: &Ctx) -> Outcome {
         )?;
     }
     view.is_still_so(&bench, "define_filter with unknown flags")
+}
+
+fn names(error: &Error, what: &str) -> Outcome {
+    ensure!(
+        error.to_string().contains(what),
+        "the error's text: expected that it names '{what}', found: {error}"
+    );
+    Ok(())
 }
 
 fn is_undefined(ctx: &Ctx) -> Outcome {

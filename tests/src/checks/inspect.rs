@@ -1,16 +1,17 @@
 //! What is in force, and why: ports, counters, verdicts without the kernel.
 
 pub(crate) mod trace;
+mod verdict;
 
 use super::binding::furnished;
-use super::filter::paper::{self, NO_VALUE, OTHER, RULE};
+use super::filter::paper::{self, OTHER, RULE};
 use super::filter::port;
 use super::filter::view::{self, View, look};
 use crate::bench::Lock;
-use crate::check::{Check, Ctx, Expect, Failure, Level, Outcome};
+use crate::check::{self, Check, Ctx, Expect, Outcome};
 use crate::{ensure, ensure_eq};
 use driver_api::error::{Code, Error, Origin, Result};
-use driver_api::types::inspect::{PacketSource, PacketWay, RulePlace, TestRequest};
+use driver_api::types::inspect::RulePlace;
 use lockstep::lock::rank::Mode;
 use std::collections::BTreeSet;
 
@@ -26,15 +27,8 @@ pub(crate) const fn must(
     run: fn(&Ctx) -> Outcome,
 ) -> Check {
     Check {
-        id,
-        title,
-        clause: "inspect.reads",
-        level: Level::Must,
-        needs: NEEDS,
         privileged: true,
-        why,
-        fix,
-        run,
+        ..check::must(id, title, "inspect.reads", NEEDS, why, fix, run)
     }
 }
 
@@ -98,7 +92,7 @@ pub(crate) const CHECKS: &[Check] = &[
             "a test answers for each packet, in their order, what the rules say",
             "People try a filter before they put it on a port; what the test says must be what the kernel does.",
             "Send each packet past the filter's rules, one outcome for each.",
-            tests_are_answered,
+            verdict::tests_are_answered,
         )
     },
     Check {
@@ -108,7 +102,7 @@ pub(crate) const CHECKS: &[Check] = &[
             "a test of what there is not, or of what is no packet, is refused",
             "62 for an unknown filter, 8 for packets that can not be read, 1 for a variable without a value.",
             "Look the filter up first, then read every packet, then expand the rules.",
-            bad_tests_are_refused,
+            verdict::bad_tests_are_refused,
         )
     },
     must(
@@ -328,7 +322,7 @@ fn looks_wait_for_nobody(ctx: &Ctx) -> Outcome {
             look(&bench, "facts", |inspect| inspect.facts()).succeeds(what("facts"))?;
             look(&bench, "show_port", |inspect| inspect.show_port("p0")).succeeds(what("show_port"))?;
             look(&bench, "counters", |inspect| inspect.counters("p0")).succeeds(what("counters"))?;
-            let test = request(ctx, 1, &[]);
+            let test = verdict::request(ctx, 1, &[]);
             look(&bench, "test", |inspect| inspect.test(test)).succeeds(what("test"))?;
             let trace =
                 look(&bench, "start_trace", |inspect| inspect.start_trace("p0")).succeeds(what("start_trace"))?;
@@ -341,104 +335,6 @@ fn looks_wait_for_nobody(ctx: &Ctx) -> Outcome {
         taken,
         Vec::<String>::new(),
         "calls of lock/1 in calls that look at what is in force"
-    );
-    Ok(())
-}
-
-/// A test of the check's `n`th filter with the fixtures' packet.
-fn request(ctx: &Ctx, n: usize, values: &[(&str, &str)]) -> TestRequest {
-    TestRequest {
-        filter: ctx.name(n),
-        parameters: values
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        way: Some(PacketWay::In),
-        packets: vec![PacketSource::Words(ctx.fixtures().filter.packet.clone())],
-    }
-}
-
-fn tests_are_answered(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    let all = |action: &str| format!("<rule action='{action}' direction='inout' priority='500'><all/></rule>");
-    for (n, action) in [(1, "drop"), (2, "accept"), (3, "reject")] {
-        bench
-            .define_filter(&paper::nth(ctx, n, &all(action)))
-            .succeeds("define_filter")?;
-        let mut asked = request(ctx, n, &[]);
-        let words = asked.packets.clone();
-        asked.packets = [words.clone(), words.clone(), words].concat();
-        let outcomes = look(&bench, "test", |inspect| inspect.test(asked.clone())).succeeds("test")?;
-        ensure_eq!(outcomes.len(), 3, "outcomes of a test with three packets");
-        for outcome in &outcomes {
-            ensure_eq!(
-                outcome.fate.name(),
-                action,
-                "what becomes of a packet when the only rule is '{action}'"
-            );
-            ensure_eq!(
-                outcome.way,
-                PacketWay::In,
-                "the way of a packet that was asked for as coming in"
-            );
-            ensure!(
-                !outcome.frame.is_empty(),
-                "the frame of a packet of a test: expected its bytes, found none"
-            );
-            if action == "accept" {
-                continue;
-            }
-            let Some(place) = outcome.decided.as_ref().and_then(|step| step.place.as_ref()) else {
-                return Err(Failure::new(format!(
-                    "test: expected the rule that decided, found {outcome:?}"
-                )));
-            };
-            is_true(&bench, place, "the rule that decided in a test")?;
-        }
-        asked.filter = ctx.uuid(n).to_string();
-        asked.packets.clear();
-        let outcomes = look(&bench, "test", |inspect| inspect.test(asked)).succeeds("test of a filter by its UUID")?;
-        ensure_eq!(outcomes.len(), 0, "outcomes of a test without packets");
-    }
-    Ok(())
-}
-
-fn bad_tests_are_refused(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    bench
-        .define_filter(&paper::nth(ctx, 1, RULE))
-        .succeeds("define_filter")?;
-    bench
-        .define_filter(&paper::nth(ctx, 2, paper::ASKING))
-        .succeeds("define_filter")?;
-    let test = |request: TestRequest| look(&bench, "test", |inspect| inspect.test(request));
-    let none = [Code::NO_NWFILTER];
-    test(request(ctx, 9, &[])).fails_with(&none, "test of a filter that there is not")?;
-    for words in ["", "no packet at all", "tcp > >", "tcp 10.0.0.1:99999999 > 10.0.0.2:1"] {
-        let mut bad = request(ctx, 1, &[]);
-        bad.packets = vec![PacketSource::Words(words.to_owned())];
-        test(bad).fails_with(&[Code::INVALID_ARG], format_args!("test of the packet {words:?}"))?;
-    }
-    let mut bad = request(ctx, 1, &[]);
-    bad.packets = vec![PacketSource::Capture(b"no capture".to_vec())];
-    test(bad).fails_with(&[Code::INVALID_ARG], "test of a capture that is none")?;
-    // A driver in memory may not miss a value that no rule on the way of the packet asks for.
-    let asked = test(TestRequest {
-        way: Some(PacketWay::Out),
-        ..request(ctx, 2, &[])
-    });
-    if let Err(error) = asked {
-        ensure!(
-            NO_VALUE.contains(&error.code()),
-            "test without a value for a variable: expected error 1, found error {}: {error}",
-            error.code().0
-        );
-    }
-    let panics = bench.recording().panics;
-    ensure!(
-        panics.is_empty(),
-        "tests that can not be: expected errors, found a panic: {}",
-        panics[0]
     );
     Ok(())
 }

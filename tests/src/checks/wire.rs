@@ -2,12 +2,12 @@
 
 pub(crate) mod daemon;
 pub(crate) mod domain;
+pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod look;
 pub(crate) mod protocol;
 
 use crate::bench::Facts;
-use crate::check::{Check, Ctx, Level, Outcome};
 use lockstep::client::{self, Connection, Target, Wish};
 use lockstep::rpc::codec::binding::ConnectListAllNwfilterBindings;
 use lockstep::rpc::codec::connect::{ConnectGetLibVersion, ConnectGetType};
@@ -18,29 +18,6 @@ use lockstep::rpc::codec::nwfilter::ConnectListAllNwfilters;
 pub(crate) const DOMAINS: &[&str] = &["virt.lifecycle/1"];
 /// What checks of filters need.
 pub(crate) const FILTERS: &[&str] = &["nwfilter.define/1"];
-
-/// A must of whoever is spoken to.
-pub(crate) const fn must(
-    id: &'static str,
-    title: &'static str,
-    clause: &'static str,
-    needs: &'static [&'static str],
-    why: &'static str,
-    fix: &'static str,
-    run: fn(&Ctx) -> Outcome,
-) -> Check {
-    Check {
-        id,
-        title,
-        clause,
-        level: Level::Must,
-        needs,
-        privileged: false,
-        why,
-        fix,
-        run,
-    }
-}
 
 /// Where a URI leads.
 pub(crate) fn target(uri: &str, readonly: bool) -> client::Result<Target> {

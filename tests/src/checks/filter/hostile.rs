@@ -6,7 +6,6 @@ use super::{must, port};
 use crate::bench::Bench;
 use crate::check::{Check, Ctx, Expect, Failure, Outcome};
 use crate::ensure;
-use std::path::Path;
 
 const BOUND: &[&str] = &["nwfilter.define/1", "nwfilter.binding/1"];
 
@@ -41,7 +40,7 @@ pub(crate) const CHECKS: &[Check] = &[
         "input.names",
         "A name that is a path would write where the host may write: anywhere.",
         "Refuse what can not be a file's name, or do not name files after filters.",
-        names_stay_at_home,
+        super::name::names_stay_at_home,
     ),
     Check {
         needs: BOUND,
@@ -70,7 +69,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// Ends what a document may have brought, and sees that the driver is as it was.
-fn settle(bench: &Bench, before: &View, what: &str) -> Outcome {
+pub(super) fn settle(bench: &Bench, before: &View, what: &str) -> Outcome {
     let panics = bench.recording().panics;
     ensure!(
         panics.is_empty(),
@@ -271,69 +270,6 @@ fn entities_are_refused(ctx: &Ctx) -> Outcome {
                 !error.to_string().contains("conformance-secret"),
                 "{what}: expected that no file is read, found its content in the error"
             ),
-        }
-        settle(&bench, &before, &what)?;
-    }
-    Ok(())
-}
-
-/// Names that a folder, a shell or a rule might take for something else.
-const NAMES: [&str; 14] = [
-    "../escaped",
-    "../../../../../../tmp/conformance-escaped",
-    "/tmp/conformance-escaped",
-    "..",
-    ".",
-    "a/b",
-    ".hidden",
-    "-rf",
-    "a b",
-    "a\u{1b}[31m",
-    "&quot;; flush ruleset; #",
-    "$(touch /tmp/conformance-escaped)",
-    "x&#10;y",
-    "*",
-];
-
-fn outside(ctx: &Ctx, own: &[&Path]) -> Vec<String> {
-    let mut found: Vec<String> = Bench::files(ctx.root())
-        .into_keys()
-        .filter(|path| !own.iter().any(|own| path.starts_with(own)))
-        .map(|path| path.display().to_string())
-        .collect();
-    found.sort();
-    found
-}
-
-fn names_stay_at_home(ctx: &Ctx) -> Outcome {
-    let bench = ctx.bench()?;
-    let config = bench.config().clone();
-    let own = [
-        &*config.conf_dir,
-        &*config.state_dir,
-        &*config.run_dir,
-        &*config.log_dir,
-    ];
-    let (before, files) = (View::of(&bench)?, outside(ctx, &own));
-    for name in NAMES.into_iter().chain(["x".repeat(5000).as_str()]) {
-        let what = format!("define_filter of the name {:?}", &name[..name.len().min(60)]);
-        if let Ok(brief) = bench.define_filter(&paper::filter(name, ctx.uuid(1), RULE)) {
-            let found = bench.filters().succeeds("filters")?;
-            let listed = found
-                .iter()
-                .any(|filter| filter.uuid == brief.uuid && filter.name == brief.name);
-            ensure!(listed, "{what}: expected the filter on the list, found {found:?}");
-        }
-        let now = outside(ctx, &own);
-        ensure!(
-            now == files,
-            "{what}: expected no file outside the driver's folders, found {now:?}"
-        );
-        for path in ["/tmp/conformance-escaped", "/tmp/conformance-escaped.xml"] {
-            ensure!(
-                !Path::new(path).exists(),
-                "{what}: expected no file outside the driver's folders, found '{path}'"
-            );
         }
         settle(&bench, &before, &what)?;
     }

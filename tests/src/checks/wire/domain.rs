@@ -1,32 +1,21 @@
-//! A domain's life over the wire: what changes it, what it may not do, and the events that tell of it.
+//! A domain's life over the wire: what changes it, and what it may not do.
 
+use super::DOMAINS;
 use super::daemon::{Daemon, Told};
-use super::{DOMAINS, must};
-use crate::check::{Check, Ctx, Failure, Outcome};
+use crate::check::{Check, Ctx, Failure, Outcome, must};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
 use lockstep::client::Connection;
-use lockstep::client::event::{EventKind, Next};
 use lockstep::rpc::codec::domain::{
     ConnectListAllDomains, DomainCreate, DomainCreateXml, DomainDefineXml, DomainDestroy, DomainGetAutostart,
     DomainGetState, DomainIsPersistent, DomainLookupById, DomainLookupByName, DomainLookupByUuid, DomainRef,
     DomainResume, DomainSetAutostart, DomainShutdown, DomainSuspend, DomainUndefine, NO_ID,
 };
-use lockstep::rpc::codec::event::subject;
-use std::time::{Duration, Instant};
 
 /// `virDomainState`.
 const RUNNING: i32 = 1;
 const PAUSED: i32 = 3;
 const SHUTOFF: i32 = 5;
-
-/// `virDomainEventType`.
-const DEFINED: i32 = 0;
-const UNDEFINED: i32 = 1;
-const STARTED: i32 = 2;
-const SUSPENDED: i32 = 3;
-const RESUMED: i32 = 4;
-const STOPPED: i32 = 5;
 
 /// A document that is none, or that has a part that can not be.
 const BAD: &[Code] = &[
@@ -96,7 +85,7 @@ pub(crate) const CHECKS: &[Check] = &[
         DOMAINS,
         "Clients keep their picture of a host by events alone.",
         "Raise the event after the state was published, while the locks of the change are held.",
-        is_told,
+        super::event::is_told,
     ),
     must(
         "WIRE-016",
@@ -133,7 +122,7 @@ fn state(connection: &mut Connection, dom: &DomainRef) -> Outcome<i32> {
     Ok(state.works("asking for a domain's state")?.state)
 }
 
-fn startable(ctx: &Ctx) -> Outcome {
+pub(super) fn startable(ctx: &Ctx) -> Outcome {
     let domain = &ctx.fixtures().domain;
     if domain.startable && domain.stays {
         return Ok(());
@@ -141,7 +130,7 @@ fn startable(ctx: &Ctx) -> Outcome {
     Err(Failure::no_fixture("a domain that can be started and stays"))
 }
 
-fn start(connection: &mut Connection, dom: &DomainRef) -> Outcome {
+pub(super) fn start(connection: &mut Connection, dom: &DomainRef) -> Outcome {
     let dom = dom.clone();
     connection.call(&DomainCreate { dom }).works("starting a domain")
 }
@@ -307,60 +296,6 @@ fn pauses(ctx: &Ctx) -> Outcome {
         .call(&DomainResume { dom: dom.clone() })
         .fails_with(INVALID, "letting a domain go on that does")?;
     connection.call(&DomainDestroy { dom }).works("ending a domain")
-}
-
-/// The lifecycle events of one domain that have come, until the wanted number is there or the time is over.
-fn events(connection: &mut Connection, dom: &DomainRef, wanted: usize) -> Outcome<Vec<i32>> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let mut found = Vec::new();
-    while found.len() < wanted {
-        match connection
-            .next_event(Some(deadline), None)
-            .works("waiting for an event")?
-        {
-            Next::Event(event) if event.dom.uuid == dom.uuid => {
-                if let EventKind::Lifecycle(kind, _) = event.kind {
-                    found.push(kind);
-                }
-            }
-            Next::Event(_) => {}
-            Next::Deadline | Next::Interrupted => break,
-        }
-    }
-    Ok(found)
-}
-
-fn is_told(ctx: &Ctx) -> Outcome {
-    startable(ctx)?;
-    let daemon = Daemon::of(ctx)?;
-    let (mut watching, mut connection) = (daemon.connect()?, daemon.connect()?);
-    watching
-        .watch(subject::LIFECYCLE, None)
-        .works("registering for lifecycle events")?;
-    let dom = daemon.define(&mut connection, 1)?;
-    start(&mut connection, &dom)?;
-    let mut expected = vec![DEFINED, STARTED];
-    if ctx.fixtures().domain.suspendable {
-        connection
-            .call(&DomainSuspend { dom: dom.clone() })
-            .works("pausing a domain")?;
-        connection
-            .call(&DomainResume { dom: dom.clone() })
-            .works("letting a domain go on")?;
-        expected.extend([SUSPENDED, RESUMED]);
-    }
-    connection
-        .call(&DomainDestroy { dom: dom.clone() })
-        .works("ending a domain")?;
-    connection
-        .call(&DomainUndefine { dom: dom.clone() })
-        .works("undefining a domain")?;
-    expected.extend([STOPPED, UNDEFINED]);
-    let mut found = events(&mut watching, &dom, expected.len())?;
-    // A paused guest that goes on tells so by two events in some drivers: what matters is each step, in order.
-    found.dedup();
-    ensure_eq!(found, expected, "the lifecycle events of a whole life");
-    Ok(())
 }
 
 fn transient_goes(ctx: &Ctx) -> Outcome {

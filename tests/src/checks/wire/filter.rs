@@ -1,8 +1,8 @@
 //! Filters and bindings over the wire.
 
+use super::FILTERS;
 use super::daemon::{Daemon, Told};
-use super::{FILTERS, must};
-use crate::check::{Check, Ctx, Outcome};
+use crate::check::{Check, Ctx, Outcome, must};
 use crate::checks::filter::paper::{self, BAD_PART, NO_DOCUMENT, OTHER, RULE, reference};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;

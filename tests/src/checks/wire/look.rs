@@ -1,8 +1,8 @@
 //! Looking at domains over the wire: look-ups, lists and their flags, documents.
 
+use super::DOMAINS;
 use super::daemon::{Daemon, Told};
-use super::{DOMAINS, must};
-use crate::check::{Check, Ctx, Outcome};
+use crate::check::{Check, Ctx, Outcome, must};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
 use driver_api::types::uuid::Uuid;

@@ -1,8 +1,8 @@
 //! The protocol itself: who may call what, and what a client can do wrong without harm to others.
 
+use super::DOMAINS;
 use super::daemon::{Daemon, Told};
-use super::{DOMAINS, must};
-use crate::check::{Check, Ctx, Failure, Level, Outcome};
+use crate::check::{Check, Ctx, Failure, Level, Outcome, must};
 use crate::{ensure, ensure_eq};
 use driver_api::error::Code;
 use lockstep::rpc::codec::Procedure;
